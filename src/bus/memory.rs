@@ -1,0 +1,41 @@
+//! The bus of a single instance: straight from the commit to the hub of the same process.
+
+use std::{
+    collections::HashMap,
+    sync::{PoisonError, RwLock},
+};
+
+use futures_util::future::{BoxFuture, FutureExt};
+use tokio::sync::mpsc;
+
+use super::{Bus, BusError, Delivery};
+use crate::protocol::Root;
+
+/// Carries events within one process.
+#[derive(Debug, Default)]
+pub struct MemoryBus {
+    followers: RwLock<HashMap<Root, mpsc::Sender<Delivery>>>,
+}
+
+impl Bus for MemoryBus {
+    fn publish(&self, deliveries: &[Delivery]) {
+        let followers = self.followers.read().unwrap_or_else(PoisonError::into_inner);
+        for delivery in deliveries {
+            if let Some(sink) = followers.get(&delivery.event.root)
+                && sink.try_send(delivery.clone()).is_err()
+            {
+                metrics::counter!("ws_broadcast_fail_total").increment(1);
+            }
+        }
+    }
+
+    fn follow(&self, root: &Root, sink: mpsc::Sender<Delivery>) -> BoxFuture<'_, Result<(), BusError>> {
+        let mut followers = self.followers.write().unwrap_or_else(PoisonError::into_inner);
+        followers.insert(root.clone(), sink);
+        std::future::ready(Ok(())).boxed()
+    }
+
+    fn unfollow(&self, root: &Root) {
+        self.followers.write().unwrap_or_else(PoisonError::into_inner).remove(root);
+    }
+}

@@ -1,0 +1,332 @@
+//! What is decided before a handshake: whether to talk at all.
+//!
+//! A refusal here is plain HTTP, because a client retries a failed transport by itself, which it
+//! does not after a refused CONNECT.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    net::IpAddr,
+    num::NonZeroUsize,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http_body_util::{Either, Full};
+use ipnet::IpNet;
+use lru::LruCache;
+use tower::{Layer, Service};
+
+use super::{Gateway, lane::Lane, listener::Peer, query};
+use crate::protocol::{Code, Problem};
+
+/// Where Socket.IO listens.
+pub(super) const PATH: &str = "/socket.io";
+
+/// How many given-up sessions are remembered. Each lives for at most one heartbeat.
+const REFUSED_SESSIONS: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
+
+/// Which browsers' pages may connect.
+#[derive(Debug, Clone)]
+pub enum Origins {
+    /// Every page: for development.
+    Any,
+    /// Pages of these origins, as `https://app.example.org`. Requests without an `Origin`, which do
+    /// not come from a page, are not concerned.
+    Only(Vec<String>),
+}
+
+/// Puts the decision in front of the transport.
+#[derive(Clone)]
+pub struct AdmissionLayer {
+    pub(super) gateway: Gateway,
+}
+
+/// See [`AdmissionLayer`].
+#[derive(Clone)]
+pub struct Admission<S> {
+    gateway: Gateway,
+    inner: S,
+}
+
+impl<S> Layer<S> for AdmissionLayer {
+    type Service = Admission<S>;
+
+    fn layer(&self, inner: S) -> Admission<S> {
+        Admission { gateway: self.gateway.clone(), inner }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Admission<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+    R: Send + 'static,
+{
+    type Response = Response<Either<R, Full<Bytes>>>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if request.uri().path().starts_with(PATH)
+            && let Err(problem) = self.gateway.door().admit(&mut request)
+        {
+            metrics::counter!("ws_connect_total", "outcome" => problem.code.name()).increment(1);
+            let refusal = refusal(&problem);
+            return std::future::ready(Ok(refusal)).boxed();
+        }
+        self.inner.call(request).map_ok(|response| response.map(Either::Left)).boxed()
+    }
+}
+
+/// Decides about handshakes.
+pub(super) struct Door {
+    pub origins: Origins,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Connections of one address that have not authenticated yet.
+    pub unauthenticated_per_address: u32,
+    pub draining: AtomicBool,
+    waiting: Arc<Mutex<HashMap<IpAddr, u32>>>,
+    /// Polling sessions that were given up and whose clients do not know yet.
+    refused_sessions: Mutex<LruCache<String, ()>>,
+    upgraded_sessions: Mutex<UpgradedSessions>,
+}
+
+/// The sockets that polling sessions were upgraded to, by session.
+#[derive(Default)]
+struct UpgradedSessions {
+    /// A client should have one; whoever opens several has all of them closed.
+    lanes: HashMap<String, Vec<Weak<Lane>>>,
+    /// When there are so many, those whose socket has gone are forgotten: never more than twice the open sockets.
+    sweep_at: usize,
+}
+
+/// One of the places for connections that have not authenticated yet, kept in the handshake's
+/// extensions until the connection is authenticated or gone.
+#[derive(Clone)]
+pub(super) struct Unauthenticated(Arc<Place>);
+
+struct Place {
+    address: IpAddr,
+    waiting: Arc<Mutex<HashMap<IpAddr, u32>>>,
+    taken: AtomicBool,
+}
+
+impl Door {
+    pub(super) fn new(
+        origins: Origins,
+        trusted_proxies: Vec<IpNet>,
+        unauthenticated_per_address: u32,
+    ) -> Self {
+        Self {
+            origins,
+            trusted_proxies,
+            unauthenticated_per_address,
+            draining: AtomicBool::new(false),
+            waiting: Arc::default(),
+            refused_sessions: Mutex::new(LruCache::new(REFUSED_SESSIONS)),
+            upgraded_sessions: Mutex::default(),
+        }
+    }
+
+    /// Refuses the session's further requests.
+    pub(super) fn refuse_session(&self, session: &str) {
+        lock(&self.refused_sessions).put(session.to_owned(), ());
+    }
+
+    /// The socket that the polling session goes on over, if it was upgraded.
+    pub(super) fn upgraded(&self, session: &str) -> Vec<Arc<Lane>> {
+        let sessions = lock(&self.upgraded_sessions);
+        sessions.lanes.get(session).into_iter().flatten().filter_map(Weak::upgrade).collect()
+    }
+
+    fn admit<B>(&self, request: &mut Request<B>) -> Result<(), Problem> {
+        self.check_origin(request.headers())?;
+        let parameter = |name| request.uri().query().and_then(|query| query::value(query, name));
+        if let Some(session) = parameter("sid") {
+            if lock(&self.refused_sessions).contains(&session) {
+                return Err(Problem::bad_request("This session has ended."));
+            }
+            if parameter("transport").as_deref() == Some("websocket")
+                && let Some(peer) = request.extensions().get::<Peer>()
+            {
+                lock(&self.upgraded_sessions).add(session, &peer.lane);
+            }
+            return Ok(());
+        }
+        if self.draining.load(Ordering::Relaxed) {
+            let problem = Problem::new(Code::ServerDraining, "This server is going away; connect again.");
+            return Err(problem.retry_after(Duration::from_secs(1)));
+        }
+        if let Some(peer) = request.extensions().get::<Peer>() {
+            let address = self.client_address(peer.address.ip(), request.headers());
+            let place = self.take_place(address)?;
+            request.extensions_mut().insert(place);
+        }
+        Ok(())
+    }
+
+    fn check_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+        let allowed = match &self.origins {
+            Origins::Any => true,
+            Origins::Only(origins) => origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()),
+        };
+        if allowed {
+            Ok(())
+        } else {
+            Err(Problem::new(Code::OriginDenied, "Pages of this origin may not connect."))
+        }
+    }
+
+    /// The client's own address: the peer's, or, behind trusted proxies, the last one in
+    /// `X-Forwarded-For` that is not such a proxy. What stands before it was written by the client.
+    fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let trusted = |address: &IpAddr| self.trusted_proxies.iter().any(|net| net.contains(address));
+        if !trusted(&peer) {
+            return peer;
+        }
+        let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+        let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
+        let mut nearest = peer;
+        for hop in hops.into_iter().rev() {
+            let Ok(address) = hop.parse::<IpAddr>() else { break };
+            nearest = address.to_canonical();
+            if !trusted(&nearest) {
+                break;
+            }
+        }
+        nearest
+    }
+
+    fn take_place(&self, address: IpAddr) -> Result<Unauthenticated, Problem> {
+        let mut waiting = lock(&self.waiting);
+        let count = waiting.entry(address).or_insert(0);
+        if *count >= self.unauthenticated_per_address {
+            metrics::counter!("ws_rate_limited_total", "limit" => "unauthenticated_per_address").increment(1);
+            let problem =
+                Problem::new(Code::RateLimited, "Too many connections of this address wait to authenticate.");
+            return Err(problem.retry_after(Duration::from_secs(1)));
+        }
+        *count += 1;
+        let place = Place { address, waiting: self.waiting.clone(), taken: AtomicBool::new(true) };
+        Ok(Unauthenticated(Arc::new(place)))
+    }
+}
+
+impl UpgradedSessions {
+    fn add(&mut self, session: String, lane: &Arc<Lane>) {
+        if self.lanes.len() >= self.sweep_at {
+            self.lanes.retain(|_, lanes| lanes.iter().any(|lane| lane.strong_count() > 0));
+            self.sweep_at = 2 * self.lanes.len() + 64;
+        }
+        let lanes = self.lanes.entry(session).or_default();
+        lanes.retain(|lane| lane.strong_count() > 0);
+        lanes.push(Arc::downgrade(lane));
+    }
+}
+
+impl Unauthenticated {
+    /// The connection has authenticated.
+    pub(super) fn release(&self) {
+        self.0.release();
+    }
+}
+
+impl Place {
+    fn release(&self) {
+        if !self.taken.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let mut waiting = lock(&self.waiting);
+        if let Entry::Occupied(mut entry) = waiting.entry(self.address) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+fn refusal<R>(problem: &Problem) -> Response<Either<R, Full<Bytes>>> {
+    let body = serde_json::to_vec(&problem.document()).unwrap_or_default();
+    let mut response = Response::new(Either::Right(Full::from(body)));
+    *response.status_mut() = http::StatusCode::from_u16(problem.code.status()).unwrap_or_default();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if let Some(delay) = problem.retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(delay.as_secs().max(1)));
+    }
+    response
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn door() -> Door {
+        let origins = Origins::Only(vec!["https://app.example.org".into()]);
+        Door::new(origins, vec!["10.0.0.0/8".parse().unwrap()], 2)
+    }
+
+    fn headers(name: &'static str, value: &str) -> HeaderMap {
+        [(http::HeaderName::from_static(name), value.parse().unwrap())].into_iter().collect()
+    }
+
+    #[test]
+    fn only_listed_origins_and_clients_without_one_may_connect() {
+        let check = |value| door().check_origin(&headers("origin", value)).map_err(|problem| problem.code);
+        assert_eq!(check("https://app.example.org"), Ok(()));
+        for foreign in ["https://app.example.org.evil.test", "http://app.example.org", "null"] {
+            assert_eq!(check(foreign), Err(Code::OriginDenied), "{foreign}");
+        }
+        assert!(door().check_origin(&HeaderMap::new()).is_ok());
+    }
+
+    #[test]
+    fn forwarded_addresses_are_believed_from_trusted_proxies_only() {
+        let address = |peer: &str, forwarded: &str| {
+            door().client_address(peer.parse().unwrap(), &headers("x-forwarded-for", forwarded)).to_string()
+        };
+        assert_eq!(address("192.0.2.1", "203.0.113.9"), "192.0.2.1");
+        assert_eq!(address("10.0.0.1", "203.0.113.9"), "203.0.113.9");
+        assert_eq!(address("10.0.0.1", "1.1.1.1, 203.0.113.9, 10.0.0.2"), "203.0.113.9");
+        assert_eq!(address("10.0.0.1", "not an address"), "10.0.0.1");
+    }
+
+    #[test]
+    fn an_address_has_its_places_back_when_connections_authenticate_or_end() {
+        let door = door();
+        let address = "192.0.2.1".parse().unwrap();
+        let first = door.take_place(address).unwrap();
+        let second = door.take_place(address).unwrap();
+        assert_eq!(door.take_place(address).map(|_| ()).unwrap_err().code, Code::RateLimited);
+        assert!(door.take_place("192.0.2.2".parse().unwrap()).is_ok());
+        first.release();
+        drop(first);
+        drop(second);
+        assert!(door.waiting.lock().unwrap().is_empty());
+    }
+}

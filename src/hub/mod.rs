@@ -1,0 +1,352 @@
+//! Everything on one instance between the bus and its sockets.
+//!
+//! Owns the order of delivery and who gets what: one task per followed root (`root`) with the
+//! sequencer that turns hints into the log's order, the rooms with their subscribers, the recent
+//! history, and presence. Promises (by the numbers of the design's invariants): a subscriber gets a
+//! room's events by ones or is told to read again (I4), all get them in one order (I5), recovery
+//! never hides a hole (I7), nothing follows a removal (I8), permission and place come from one
+//! snapshot (I9).
+//!
+//! To add a kind of room, give it its row in the policy table and, when it is not its own root, have
+//! the store register it under one; nothing here needs to know.
+
+mod family;
+mod head_check;
+mod history;
+mod outlet;
+mod presence;
+mod root;
+mod sequencer;
+
+use std::{
+    collections::HashMap,
+    num::NonZeroUsize,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use lru::LruCache;
+pub use outlet::{Broadcast, Outlet, RoomHead};
+pub use root::Joined;
+use root::{Join, Purpose, Request, RootTask};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+use uuid::Uuid;
+
+use crate::{
+    bus::Bus,
+    protocol::{CampaignId, ConnectionId, Epoch, Problem, Room, Root, SubscribeRoom, UserId},
+    store::Store,
+};
+
+/// Hints that may wait for one root. More are dropped: the log has them.
+const HINTS_WAITING: usize = 8192;
+/// How many rooms' roots are remembered.
+const KNOWN_ROOTS: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
+/// A join has to be answered by then.
+const JOIN_LIMIT: Duration = Duration::from_secs(5);
+
+/// Bounds and times of the hub.
+#[derive(Debug, Clone)]
+pub struct HubOptions {
+    /// At most so many events come with a join; more count as not held.
+    pub recovery_events: usize,
+    /// At most so many bytes of events come with one command.
+    pub recovery_bytes: usize,
+    /// Recent events of one root in memory.
+    pub history_events: usize,
+    /// Bytes of recent events of one root in memory.
+    pub history_bytes: usize,
+    /// In a storm, joins of one root gather for so long and are answered from one read.
+    pub join_window: Duration,
+    /// How long a root is followed after its last subscriber left.
+    pub linger: Duration,
+    /// How long a missing event may be only overtaken before it is read from the log.
+    pub gap_grace: Duration,
+    /// Pause after a failed read of the log.
+    pub retry: Duration,
+    /// How often the followed roots' heads are compared with the database, give or take a tenth.
+    pub head_check: Duration,
+    /// After so long without a comparison, subscribers are told that nothing can be proved.
+    pub unverified_after: Duration,
+    /// At most so many users in one presence list.
+    pub presence_members: usize,
+}
+
+impl Default for HubOptions {
+    fn default() -> Self {
+        Self {
+            recovery_events: 300,
+            recovery_bytes: 768 << 10,
+            history_events: 1000,
+            history_bytes: 4 << 20,
+            join_window: Duration::from_millis(50),
+            linger: Duration::from_secs(30),
+            gap_grace: Duration::from_millis(10),
+            retry: Duration::from_millis(250),
+            head_check: Duration::from_secs(5),
+            unverified_after: Duration::from_secs(15),
+            presence_members: 1000,
+        }
+    }
+}
+
+/// One instance's rooms. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Store,
+    bus: Arc<dyn Bus>,
+    options: HubOptions,
+    roots: Mutex<HashMap<Root, Handle>>,
+    known: Mutex<LruCache<Room, Root>>,
+    verification: head_check::Verification,
+}
+
+struct Handle {
+    requests: mpsc::UnboundedSender<Request>,
+    passed: Arc<AtomicU64>,
+}
+
+impl Hub {
+    /// A hub over the log in `store`, fed by `bus`.
+    pub fn new(store: Store, bus: Arc<dyn Bus>, options: HubOptions) -> Self {
+        let shared = Shared {
+            store,
+            bus,
+            options,
+            roots: Mutex::default(),
+            known: Mutex::new(LruCache::new(KNOWN_ROOTS)),
+            verification: head_check::Verification::new(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Compares heads with the database until the hub is dropped by everybody else. Run once.
+    pub async fn check_heads(self) {
+        head_check::run(self).await;
+    }
+
+    /// Whether the followed heads were compared with the database recently enough.
+    pub fn is_verified(&self) -> bool {
+        self.shared.verification.is_recent(self.shared.options.unverified_after)
+    }
+
+    /// How many roots are followed.
+    pub fn followed_roots(&self) -> usize {
+        lock(&self.shared.roots).len()
+    }
+
+    /// The log's identity, as last read.
+    pub fn epoch(&self) -> Epoch {
+        self.shared.store.epoch()
+    }
+
+    /// Enters rooms. The answers are in the order of `rooms`; from each answered offset on, the
+    /// outlet has every event. The caller sees to it that the answer reaches the client first.
+    pub async fn join(
+        &self,
+        outlet: &Arc<dyn Outlet>,
+        rooms: Vec<SubscribeRoom>,
+    ) -> Vec<Result<Joined, Problem>> {
+        self.enter(outlet, Purpose::Subscribe, rooms).await
+    }
+
+    /// Tells the outlet who is in the room, now and as it changes.
+    ///
+    /// # Errors
+    /// `not_found` when the user may not view the room, `unavailable` when that cannot be found out.
+    pub async fn watch(&self, outlet: &Arc<dyn Outlet>, room: Room) -> Result<Root, Problem> {
+        let answers = self.enter(outlet, Purpose::Watch, vec![SubscribeRoom { room, position: None }]).await;
+        answers.into_iter().next().unwrap_or_else(|| Err(Problem::internal())).map(|joined| joined.root)
+    }
+
+    /// Ends what [`Hub::watch`] began.
+    pub fn stop_watching(&self, connection: ConnectionId, root: &Root, room: Room) {
+        self.tell(root, Request::StopWatching { connection, room });
+    }
+
+    /// Takes the connection out of one room of the root. Afterwards nothing of the room is queued to it.
+    pub async fn leave(&self, connection: ConnectionId, root: &Root, room: Room) {
+        let (done, left) = oneshot::channel();
+        self.tell(root, Request::Leave { connection, room, done });
+        timeout(JOIN_LIMIT, left).await.ok();
+    }
+
+    /// Takes the connection out of everything of the root: it has ended.
+    pub fn leave_all(&self, connection: ConnectionId, root: &Root) {
+        self.tell(root, Request::LeaveAll { connection });
+    }
+
+    /// Looks again whether the user may still be in the rooms of the root; if not, they are out.
+    ///
+    /// # Errors
+    /// `unavailable` when the database does not say.
+    pub async fn recheck(&self, user: &UserId, root: &Root) -> Result<(), Problem> {
+        let (done, rechecked) = oneshot::channel();
+        self.tell(root, Request::Recheck { user: user.clone(), done });
+        match timeout(JOIN_LIMIT, rechecked).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) if !self.follows(root) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Problem::unavailable()),
+        }
+    }
+
+    async fn enter(
+        &self,
+        outlet: &Arc<dyn Outlet>,
+        purpose: Purpose,
+        rooms: Vec<SubscribeRoom>,
+    ) -> Vec<Result<Joined, Problem>> {
+        let roots = match timeout(JOIN_LIMIT, self.roots_of(outlet.user(), &rooms)).await {
+            Ok(Ok(roots)) => roots,
+            Ok(Err(problem)) => return rooms.iter().map(|_| Err(problem.clone())).collect(),
+            Err(_) => return rooms.iter().map(|_| Err(Problem::unavailable())).collect(),
+        };
+        let count = rooms.len();
+        let mut by_root: HashMap<Root, (Vec<usize>, Vec<SubscribeRoom>)> = HashMap::new();
+        for (index, (root, wish)) in roots.into_iter().zip(rooms).enumerate() {
+            let (indices, wishes) = by_root.entry(root).or_default();
+            indices.push(index);
+            wishes.push(wish);
+        }
+        let joining = by_root.into_iter().map(|(root, (indices, wishes))| async move {
+            (indices, self.enter_root(outlet, purpose, root, wishes).await)
+        });
+        let mut answers: Vec<Result<Joined, Problem>> =
+            (0..count).map(|_| Err(Problem::internal())).collect();
+        for (indices, part) in futures_util::future::join_all(joining).await {
+            for (index, answer) in indices.into_iter().zip(part) {
+                answers[index] = answer;
+            }
+        }
+        answers
+    }
+
+    async fn enter_root(
+        &self,
+        outlet: &Arc<dyn Outlet>,
+        purpose: Purpose,
+        root: Root,
+        rooms: Vec<SubscribeRoom>,
+    ) -> Vec<Result<Joined, Problem>> {
+        let count = rooms.len();
+        let (reply, answer) = oneshot::channel();
+        self.ask(&root, Request::Join(Join { outlet: outlet.clone(), purpose, rooms, reply }));
+        // When nobody waits for the reply any longer, the root's task undoes the join.
+        match timeout(JOIN_LIMIT, answer).await {
+            Ok(Ok(answers)) => answers,
+            Ok(Err(_)) | Err(_) => (0..count).map(|_| Err(Problem::unavailable())).collect(),
+        }
+    }
+
+    /// The root of each room. What does not exist, and other users' rooms, get a root that has no
+    /// rooms: they are refused by the same path as what exists and may not be seen, at the same cost.
+    async fn roots_of(&self, user: &UserId, rooms: &[SubscribeRoom]) -> Result<Vec<Root>, Problem> {
+        let nowhere = Root::Campaign(CampaignId::from_uuid(Uuid::nil()));
+        let mut roots: Vec<Option<Root>> = {
+            let mut known = lock(&self.shared.known);
+            let root = |wish: &SubscribeRoom| match &wish.room {
+                Room::User(owner) if owner == user => wish.room.as_root(),
+                Room::User(_) => Some(nowhere.clone()),
+                room => known.get(room).cloned(),
+            };
+            rooms.iter().map(root).collect()
+        };
+        let unknown: Vec<Room> = rooms
+            .iter()
+            .zip(&roots)
+            .filter(|(_, root)| root.is_none())
+            .map(|(wish, _)| wish.room.clone())
+            .collect();
+        if !unknown.is_empty() {
+            let found = self.shared.store.resolve(&unknown).await.map_err(Problem::from)?;
+            let mut known = lock(&self.shared.known);
+            let mut found = unknown.into_iter().zip(found);
+            for root in roots.iter_mut().filter(|root| root.is_none()) {
+                let Some((room, found)) = found.next() else { break };
+                if let Some(found) = &found {
+                    known.put(room, found.clone());
+                }
+                *root = found;
+            }
+        }
+        Ok(roots.into_iter().map(|root| root.unwrap_or_else(|| nowhere.clone())).collect())
+    }
+
+    fn follows(&self, root: &Root) -> bool {
+        lock(&self.shared.roots).contains_key(root)
+    }
+
+    /// Hands a request to the root's task, if there is one.
+    fn tell(&self, root: &Root, request: Request) {
+        if let Some(handle) = lock(&self.shared.roots).get(root) {
+            handle.requests.send(request).ok();
+        }
+    }
+
+    /// Hands a request to the root's task, which is started when it is the first.
+    fn ask(&self, root: &Root, request: Request) {
+        let mut roots = lock(&self.shared.roots);
+        let request = match roots.get(root) {
+            Some(handle) => match handle.requests.send(request) {
+                Ok(()) => return,
+                // The task has died, which only a panic does; a new one starts from the log.
+                Err(unsent) => unsent.0,
+            },
+            None => request,
+        };
+        let handle = self.start(root);
+        handle.requests.send(request).ok();
+        roots.insert(root.clone(), handle);
+        metrics::gauge!("hub_roots_followed").set(roots.len() as f64);
+    }
+
+    fn start(&self, root: &Root) -> Handle {
+        let (requests, requested) = mpsc::unbounded_channel();
+        let (hints, hinted) = mpsc::channel(HINTS_WAITING);
+        let passed = Arc::new(AtomicU64::new(0));
+        let shared = &self.shared;
+        let (bus, options) = (shared.bus.clone(), shared.options.clone());
+        let task = RootTask::new(
+            root.clone(),
+            shared.store.clone(),
+            bus,
+            options,
+            requested,
+            hinted,
+            passed.clone(),
+        );
+        let hub = self.clone();
+        // Requests are sent under the same lock, so none can arrive after the task was let go.
+        let may_end = move |task: &mut RootTask| {
+            let mut roots = lock(&hub.shared.roots);
+            let idle = task.requests.is_empty();
+            if idle {
+                roots.remove(&task.root);
+                metrics::gauge!("hub_roots_followed").set(roots.len() as f64);
+            }
+            idle
+        };
+        tokio::spawn(task.run(hints, may_end));
+        Handle { requests, passed }
+    }
+}
+
+impl Handle {
+    fn passed(&self) -> u64 {
+        self.passed.load(Ordering::Acquire)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,299 @@
+//! The task of one root: the only place where its events are put in order, delivered and joined to.
+//!
+//! Because it is one task, nothing can slip between reading where a room stands and registering a
+//! subscriber there. Hints and requests that wait together are handled together: a burst of events
+//! is one write per connection, and a storm of joins is one read of the database.
+
+mod delivery;
+mod joins;
+
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout},
+};
+
+use super::{
+    HubOptions, family::Family, history::History, outlet::Outlet, presence::Attendance, sequencer::Sequencer,
+};
+use crate::{
+    bus::{Bus, Delivery},
+    protocol::{
+        ConnectionId, Epoch, Offset, Problem, Room, Root, StaleReason, SubscribeRoom, Subscribed, UserId,
+    },
+    store::Store,
+};
+
+/// How many requests or hints are handled together at most.
+const BATCH: usize = 1024;
+/// A read of the database has to answer by then.
+const READ_LIMIT: Duration = Duration::from_secs(4);
+/// Presence differences are gathered for so long.
+const PRESENCE_TICK: Duration = Duration::from_millis(250);
+
+/// What the rest of the hub asks of a root's task.
+pub(super) enum Request {
+    Join(Join),
+    Leave {
+        connection: ConnectionId,
+        room: Room,
+        done: oneshot::Sender<()>,
+    },
+    /// The connection has ended.
+    LeaveAll {
+        connection: ConnectionId,
+    },
+    StopWatching {
+        connection: ConnectionId,
+        room: Room,
+    },
+    /// Look again whether the user may still be here.
+    Recheck {
+        user: UserId,
+        done: oneshot::Sender<()>,
+    },
+    /// The log is known to reach `head` in `epoch`.
+    Head {
+        epoch: Epoch,
+        head: Offset,
+    },
+    /// The log could not be looked at for too long.
+    Unverified,
+}
+
+/// A wish to enter rooms of this root.
+pub(super) struct Join {
+    pub outlet: Arc<dyn Outlet>,
+    pub purpose: Purpose,
+    pub rooms: Vec<SubscribeRoom>,
+    /// Answers in the order of `rooms`.
+    pub reply: oneshot::Sender<Vec<Result<Joined, Problem>>>,
+}
+
+/// What a connection wants of a room.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Its events.
+    Subscribe,
+    /// Who is in it.
+    Watch,
+}
+
+/// A room entered.
+#[derive(Debug)]
+pub struct Joined {
+    pub root: Root,
+    pub subscribed: Subscribed,
+}
+
+pub(super) struct RootTask {
+    pub root: Root,
+    pub store: Store,
+    pub bus: Arc<dyn Bus>,
+    pub options: HubOptions,
+    pub requests: mpsc::UnboundedReceiver<Request>,
+    pub hints: mpsc::Receiver<Delivery>,
+    /// The offset that was delivered last, for the head check.
+    pub passed: Arc<AtomicU64>,
+    state: State,
+}
+
+struct State {
+    family: Family,
+    /// Where this instance is in the log; unknown until the first join has read it.
+    place: Option<Place>,
+    /// The database says that its log is another one than ours.
+    other_epoch: bool,
+    joins: Vec<Join>,
+    last_read: Option<Instant>,
+    presence_due: Option<Instant>,
+    /// When a gap is filled from the log, or tried again.
+    fill_due: Option<Instant>,
+    empty_since: Option<Instant>,
+}
+
+struct Place {
+    epoch: Epoch,
+    sequencer: Sequencer<Delivery>,
+}
+
+impl RootTask {
+    pub(super) fn new(
+        root: Root,
+        store: Store,
+        bus: Arc<dyn Bus>,
+        options: HubOptions,
+        requests: mpsc::UnboundedReceiver<Request>,
+        hints: mpsc::Receiver<Delivery>,
+        passed: Arc<AtomicU64>,
+    ) -> Self {
+        let history = History::new(options.history_events, options.history_bytes);
+        let state = State {
+            family: Family::new(history, Attendance::new(options.presence_members)),
+            place: None,
+            other_epoch: false,
+            joins: Vec::new(),
+            last_read: None,
+            presence_due: None,
+            fill_due: None,
+            empty_since: None,
+        };
+        Self { root, store, bus, options, requests, hints, passed, state }
+    }
+
+    /// Runs until nobody has been here for the linger time and `may_end` agrees, which it does only
+    /// while no further request can be on its way.
+    pub(super) async fn run(mut self, hints: mpsc::Sender<Delivery>, may_end: impl Fn(&mut Self) -> bool) {
+        // Without the bus's word the head check alone brings events: slower, and still every one.
+        // The channel stays open even when the bus lets go of its end.
+        let followed = self.bus.follow(&self.root, hints.clone());
+        match timeout(READ_LIMIT, followed).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(root = %self.root, %error, "Events will come late."),
+            Err(_) => tracing::warn!(root = %self.root, "Events will come late: the bus does not answer."),
+        }
+        let _open = hints;
+        let (mut requests, mut hints) = (Vec::new(), Vec::new());
+        loop {
+            let wake_at = self.state.wake_at(&self.options);
+            tokio::select! {
+                count = self.requests.recv_many(&mut requests, BATCH) => if count == 0 { break },
+                _ = self.hints.recv_many(&mut hints, BATCH) => {}
+                () = sleep_until(wake_at) => {}
+            }
+            let heads_seen = self.take_hints(&mut hints);
+            let mut rechecks = Vec::new();
+            for request in requests.drain(..) {
+                self.take_request(request, &mut rechecks);
+            }
+            if self.state.other_epoch {
+                self.state.other_epoch = !self.start_over(StaleReason::EpochChanged).await;
+            }
+            if heads_seen || self.has_gap() {
+                self.advance(None).await;
+            }
+            if !rechecks.is_empty() {
+                self.recheck(rechecks).await;
+            }
+            if self.state.joins_are_due(&self.options) {
+                self.answer_joins().await;
+            }
+            self.state.tell_presence();
+            self.state.note_emptiness();
+            if self.state.has_lingered(&self.options) && may_end(&mut self) {
+                break;
+            }
+        }
+        self.bus.unfollow(&self.root);
+    }
+
+    fn take_hints(&mut self, hints: &mut Vec<Delivery>) -> bool {
+        let mut any = false;
+        for delivery in hints.drain(..) {
+            // A hint is only believed to belong where it says when that is here.
+            if let Some(place) = &mut self.state.place
+                && delivery.event.root == self.root
+            {
+                place.sequencer.offer(delivery.event.offset(), delivery);
+                any = true;
+            }
+        }
+        any
+    }
+
+    fn take_request(&mut self, request: Request, rechecks: &mut Vec<(UserId, oneshot::Sender<()>)>) {
+        let family = &mut self.state.family;
+        match request {
+            Request::Join(join) => self.state.joins.push(join),
+            Request::Leave { connection, room, done } => {
+                family.leave(connection, &room);
+                done.send(()).ok();
+            }
+            Request::LeaveAll { connection } => family.leave_all(connection),
+            Request::StopWatching { connection, room } => family.attendance.stop_watching(connection, &room),
+            Request::Recheck { user, done } => rechecks.push((user, done)),
+            Request::Head { epoch, head } => match &mut self.state.place {
+                Some(place) if place.epoch == epoch => place.sequencer.observe_head(head),
+                Some(_) => self.state.other_epoch = true,
+                None => {}
+            },
+            Request::Unverified => family.invalidate(StaleReason::Unverified),
+        }
+    }
+
+    fn has_gap(&self) -> bool {
+        let waits = self.state.fill_due.is_some() && !self.state.fill_is_due();
+        !waits && self.state.place.as_ref().is_some_and(|place| place.sequencer.gap().is_some())
+    }
+
+    async fn recheck(&mut self, rechecks: Vec<(UserId, oneshot::Sender<()>)>) {
+        let users: Vec<UserId> = rechecks.iter().map(|(user, _)| user.clone()).collect();
+        let Some(snapshot) = self.read(&[], &users).await else { return };
+        for (user, done) in rechecks {
+            if self.may_view(&snapshot, &user, &self.root.room()).is_err() {
+                self.state.family.remove_user(&user);
+            }
+            done.send(()).ok();
+        }
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl State {
+    fn wake_at(&self, options: &HubOptions) -> Option<Instant> {
+        let joins = self.joins_due(options);
+        let linger = self.empty_since.map(|since| since + options.linger);
+        [joins, linger, self.presence_due, self.fill_due].into_iter().flatten().min()
+    }
+
+    /// The first join after a quiet time is answered at once; in a storm they gather for a window.
+    fn joins_due(&self, options: &HubOptions) -> Option<Instant> {
+        if self.joins.is_empty() {
+            return None;
+        }
+        Some(self.last_read.map_or_else(Instant::now, |at| at + options.join_window))
+    }
+
+    fn joins_are_due(&self, options: &HubOptions) -> bool {
+        self.joins_due(options).is_some_and(|due| due <= Instant::now())
+    }
+
+    fn fill_is_due(&self) -> bool {
+        self.fill_due.is_some_and(|due| due <= Instant::now())
+    }
+
+    fn tell_presence(&mut self) {
+        let now = Instant::now();
+        match self.presence_due {
+            Some(due) if due <= now => {
+                self.presence_due = None;
+                self.family.attendance.tell();
+            }
+            None if self.family.attendance.has_news() => self.presence_due = Some(now + PRESENCE_TICK),
+            Some(_) | None => {}
+        }
+    }
+
+    fn note_emptiness(&mut self) {
+        let empty = self.family.is_empty() && !self.family.attendance.is_watched() && self.joins.is_empty();
+        match (empty, self.empty_since) {
+            (true, None) => self.empty_since = Some(Instant::now()),
+            (false, Some(_)) => self.empty_since = None,
+            (true, Some(_)) | (false, None) => {}
+        }
+    }
+
+    fn has_lingered(&self, options: &HubOptions) -> bool {
+        self.empty_since.is_some_and(|since| since.elapsed() >= options.linger)
+    }
+}
