@@ -1,0 +1,17 @@
+//! The integration tests: one binary, because linking is what costs. One module a subject; what
+//! they share is in `support`.
+
+mod architecture;
+mod bench;
+mod documents;
+mod gateway;
+mod graphql;
+mod hub;
+mod openapi;
+mod process;
+mod schema;
+mod settings;
+mod store;
+mod support;
+mod typescript;
+mod world;
