@@ -1,0 +1,84 @@
+import { Client } from "./client.js";
+import { Connection } from "./connection/connection.js";
+import type { Line, LineEvents } from "./connection/line.js";
+import { Tokens } from "./connection/tokens.js";
+import { type Environment, surroundings } from "./environment.js";
+import { FanfareError } from "./errors.js";
+import type { Fanfare } from "./fanfare.js";
+import type { FanfareOptions } from "./options.js";
+import { type Settings, settingsOf } from "./settings.js";
+import { TabLine } from "./tabs/on-demand.js";
+import { pollingTransport } from "./transport/on-demand.js";
+import { socketTransport } from "./transport/socket.js";
+import type { Transport } from "./transport/transport.js";
+import { inspection } from "./wire/inspect.js";
+
+/**
+ * Makes a client. It connects when the first room is joined, or by `connect()`; until then it does nothing,
+ * so that it can be made anywhere, on a server too.
+ *
+ * ```ts
+ * const fanfare = createFanfare({ url: "https://fanfare.example", getToken: () => session.token() });
+ * const room = fanfare.subscribe(`campaign:${id}`, {
+ *   onSettlementUpdated: (event) => show(event.payload),
+ *   onStale: () => readAgain(),
+ * });
+ * await room.ready; // What is read from now on misses nothing.
+ * ```
+ * @throws FanfareError `invalid_option` with a sentence that says what to do.
+ */
+export function createFanfare(options: FanfareOptions): Fanfare {
+  return createFanfareIn(surroundings(), options);
+}
+
+/** Makes a client in surroundings of one's own choice: for tests. */
+export function createFanfareIn(environment: Environment, options: FanfareOptions): Fanfare {
+  const settings = settingsOf(options);
+  const report = settings.onError ?? complain;
+  return new Client({
+    settings,
+    report,
+    environment,
+    inspect: inspection(report),
+    openLine: (events) => lineFor(settings, environment, report, events),
+  });
+}
+
+function lineFor(
+  settings: Settings,
+  environment: Environment,
+  report: (error: FanfareError) => void,
+  events: LineEvents,
+): Line {
+  const [transport, otherTransport] = transportsOf(settings, environment);
+  const { url, policy, shareTabs } = settings;
+  const complaints = (error: unknown) => report(FanfareError.from(error, "handler_failed"));
+  const tokens = new Tokens(settings.getToken);
+  const parts = { url, policy, tokens, transport, otherTransport, environment, report: complaints };
+  const { locks, openChannel } = environment;
+  return shareTabs !== false && locks && openChannel
+    ? new TabLine(parts, shareTabs, { locks, openChannel }, events)
+    : new Connection(parts, events);
+}
+
+function transportsOf(settings: Settings, environment: Environment): [Transport, Transport | null] {
+  const polling = () => pollingTransport(environment, settings.pollIntervalMs);
+  switch (settings.transport) {
+    case "auto":
+      return [socketTransport, polling()];
+    case "socket":
+      return [socketTransport, null];
+    case "polling":
+      return [polling(), null];
+    default:
+      return [settings.transport, null];
+  }
+}
+
+function complain(error: FanfareError): void {
+  // Connection trouble is visible in the connection's state; these are mistakes that nobody else would see.
+  if (error.code === "handler_failed" || error.code === "bad_envelope") {
+    // biome-ignore lint/suspicious/noConsole: without `onError` there is no other place for it.
+    console.error(error.message, error.cause ?? error);
+  }
+}

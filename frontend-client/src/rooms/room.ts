@@ -1,0 +1,181 @@
+import type { ConnectionStatus } from "../connection/state.js";
+import type { FanfareError } from "../errors.js";
+import type { Envelope, Position } from "../generated/protocol.js";
+import { Timer } from "../timer.js";
+import { RoomLog } from "./log.js";
+import { Staleness } from "./staleness.js";
+import type { Freshness, RemovalCode, StaleCause } from "./types.js";
+import type { Use } from "./use.js";
+
+/** How many events a room without users keeps for the next one, before it is left. */
+const HELD_LIMIT = 100;
+
+/**
+ * - `away`: not joined, and nobody has asked.
+ * - `joining`: asked for; its events wait for the answer.
+ * - `live`: joined.
+ * - `refused`: not to be had.
+ */
+export type Phase = "away" | "joining" | "live" | "refused";
+
+/** What a room needs of its surroundings. */
+export interface RoomContext {
+  readonly status: () => ConnectionStatus;
+  readonly report: (error: unknown) => void;
+  /** The room's freshness may have changed. */
+  readonly changed: (room: Room) => void;
+  /** Tells the listeners for all rooms; gives what they are still doing about it. */
+  readonly declared: (room: string, reason: StaleCause) => Promise<unknown>[];
+  readonly removed: (room: string, code: RemovalCode) => void;
+}
+
+/** A room in use, or left so recently that it is still joined. */
+export class Room {
+  readonly name: string;
+  readonly log = new RoomLog();
+  readonly uses = new Set<Use>();
+  /** Until the room is left after its last use. */
+  readonly linger = new Timer();
+  /** Until the next attempt to join. */
+  readonly retry = new Timer();
+  /** Attempts to join that failed in a row. */
+  failures = 0;
+  /** Answers in a row that left a gap open. */
+  openGaps = 0;
+  /** Stands for the request whose answer counts. */
+  ticket: object | null = null;
+  /** Continuity is known to be lost; declared as soon as the room is joined anew. */
+  overdue: StaleCause | null = null;
+  readonly #context: RoomContext;
+  #phase: Phase = "away";
+  #joinedOnce = false;
+  #staleness: Staleness | null = null;
+  /** Events that arrived while the room had no users. */
+  #held: Envelope[] = [];
+
+  constructor(name: string, position: Position | null, context: RoomContext) {
+    this.name = name;
+    this.log.position = position;
+    this.#context = context;
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  get freshness(): Freshness {
+    const status = this.#context.status();
+    const lost = this.#staleness ?? this.overdue ?? (this.#phase === "refused" || null);
+    if (lost || status === "disconnected" || status === "failed") {
+      return "stale";
+    }
+    return this.#phase === "live" && status === "connected" ? "live" : "catching_up";
+  }
+
+  /** Whether it holds more events for its next user than it should. */
+  get isOverfull(): boolean {
+    return this.#held.length > HELD_LIMIT;
+  }
+
+  /** Where a later use can continue; null when it has to begin anew. */
+  get resumeAt(): Position | null {
+    const at = this.log.position;
+    const sound = this.#joinedOnce && !this.#staleness && this.overdue === null;
+    return at && sound ? { epoch: at.epoch, offset: at.offset - this.#held.length } : null;
+  }
+
+  enter(phase: Phase): void {
+    this.#phase = phase;
+    if (phase === "live") {
+      this.#joinedOnce = true;
+      this.failures = 0;
+      for (const use of this.uses) {
+        use.joined();
+      }
+    }
+    this.#context.changed(this);
+  }
+
+  add(use: Use): void {
+    this.linger.clear();
+    this.uses.add(use);
+    if (this.#joinedOnce) {
+      use.joined();
+    }
+    // Later, so that the caller has its handle before its handlers are called.
+    queueMicrotask(() => {
+      this.#release();
+      this.#staleness?.tell(this.uses);
+    });
+  }
+
+  /** Hands out the event that is next. */
+  hand(event: Envelope): void {
+    this.log.advance();
+    if (this.uses.size === 0) {
+      this.#held.push(event);
+      return;
+    }
+    this.#release();
+    for (const use of [...this.uses]) {
+      use.event(event);
+    }
+  }
+
+  /** Events are lost for good: those who use the room have to read its state again. */
+  declareStale(reason: StaleCause): void {
+    this.#held = [];
+    this.overdue = null;
+    const staleness = new Staleness(
+      reason,
+      () => this.#staleness === staleness && this.markFresh(),
+      this.#context.report,
+    );
+    this.#staleness = staleness;
+    for (const reading of this.#context.declared(this.name, reason)) {
+      staleness.await(reading);
+    }
+    staleness.tell([...this.uses]);
+    this.#context.changed(this);
+  }
+
+  /** The state has been read again. */
+  markFresh(): void {
+    this.#staleness = null;
+    this.#context.changed(this);
+  }
+
+  /** The room is not to be had, or no longer. */
+  refuse(error: FanfareError, code: RemovalCode): void {
+    const wasIn = this.#joinedOnce;
+    this.#joinedOnce = false;
+    this.#staleness = null;
+    this.#held = [];
+    this.overdue = null;
+    this.ticket = null;
+    this.retry.clear();
+    this.log.position = null;
+    this.log.forgetWaiting();
+    this.enter("refused");
+    for (const use of [...this.uses]) {
+      if (wasIn) {
+        use.removed(code);
+      } else {
+        use.refused(error, true);
+      }
+    }
+    if (wasIn) {
+      this.#context.removed(this.name, code);
+    }
+  }
+
+  #release(): void {
+    if (this.uses.size > 0) {
+      for (const event of this.#held.splice(0)) {
+        for (const use of [...this.uses]) {
+          use.event(event);
+        }
+      }
+    }
+  }
+}

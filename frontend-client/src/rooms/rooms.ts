@@ -1,0 +1,232 @@
+import { FanfareError } from "../errors.js";
+import type { Envelope, StaleReason, UnsubscribeCode } from "../generated/protocol.js";
+import { Recent } from "../recent.js";
+import { asHeads, textIn } from "../wire/check.js";
+import { Joins, type JoinsContext } from "./joins.js";
+import { takeAnswers } from "./recovery.js";
+import { Room, type RoomContext } from "./room.js";
+import type { SubscribeOptions, Subscription } from "./types.js";
+import { Use } from "./use.js";
+
+/** For how many rooms that were left it is remembered where they stood. */
+const KEPT_POSITIONS = 200;
+
+/** What {@link Rooms} needs of its surroundings. */
+export interface RoomsContext extends Pick<RoomContext, "status" | "report" | "declared" | "removed"> {
+  readonly request: (command: string, payload: unknown) => Promise<unknown>;
+  readonly random: () => number;
+  readonly lingerMs: number;
+  /** A room's freshness may have changed. */
+  readonly changed: (room: string) => void;
+  /** An event that is handed out in at least one room; perhaps not for the first time. */
+  readonly emit: (event: Envelope) => void;
+  readonly count: (what: "duplicates" | "gaps" | "badMessages") => void;
+}
+
+/** Every room in use: joins them, keeps their order, and brings them up to date after every cut. */
+export class Rooms {
+  readonly #context: RoomsContext;
+  readonly #rooms = new Map<string, Room>();
+  readonly #kept = new Recent<NonNullable<Room["resumeAt"]>>(KEPT_POSITIONS);
+  readonly #joins: Joins;
+  readonly #roomContext: RoomContext;
+
+  constructor(context: RoomsContext) {
+    this.#context = context;
+    this.#roomContext = { ...context, changed: (room) => context.changed(room.name) };
+    const joins: JoinsContext = {
+      request: context.request,
+      random: context.random,
+      answered: (answers) =>
+        takeAnswers(
+          answers.filter(({ room }) => this.#isCurrent(room)),
+          this.#recovery,
+        ),
+    };
+    this.#joins = new Joins(joins);
+  }
+
+  readonly #recovery = {
+    deliver: (event: Envelope, recovering: ReadonlySet<Room>) => this.deliver(event, recovering),
+    want: (room: Room, delayMs: number) => this.#joins.want(room, delayMs),
+    badMessage: (message: string, room: string) => this.#badMessage(message, room),
+  };
+
+  get(name: string): Room | undefined {
+    return this.#rooms.get(name);
+  }
+
+  subscribe(name: string, options: SubscribeOptions): Subscription {
+    let room = this.#rooms.get(name);
+    if (!room) {
+      const kept = this.#kept.take(name);
+      room = new Room(
+        name,
+        options.position === undefined ? (kept ?? null) : options.position,
+        this.#roomContext,
+      );
+      this.#rooms.set(name, room);
+    }
+    const use = new Use(room, options, (ended) => this.#end(room, ended), this.#context.report);
+    room.add(use);
+    const isUp = this.#context.status() === "connected";
+    if (isUp && (room.phase === "away" || room.phase === "refused")) {
+      this.#joins.want(room);
+    }
+    return use;
+  }
+
+  /** A connection is up: every room is asked for, from where it stands. */
+  opened(): void {
+    this.#joins.reset();
+    // Campaigns first: their events carry the places of the rooms inside.
+    for (const room of [...this.#rooms.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      room.failures = 0;
+      room.openGaps = 0;
+      this.#joins.want(room);
+    }
+  }
+
+  closed(): void {
+    this.#joins.reset();
+    for (const room of this.#rooms.values()) {
+      this.#joins.cancel(room);
+      room.log.forgetWaiting();
+      if (room.phase !== "refused") {
+        room.enter("away");
+      }
+    }
+  }
+
+  /** An event from the server. It goes to every room it belongs to whose next it is. */
+  deliver(event: Envelope, recovering?: ReadonlySet<Room>): void {
+    const next: Room[] = [];
+    let old = 0;
+    for (const [name, offset] of Object.entries(event.offsets)) {
+      const room = this.#rooms.get(name);
+      if (room?.phase === "live" || (room && recovering?.has(room))) {
+        const order = room.log.orderOf(event, offset);
+        if (order === "next") {
+          next.push(room);
+        } else if (order === "old") {
+          old += 1;
+        } else if (room.phase === "live") {
+          // With others kept already, its turn comes, or the gap is asked about, when those are done.
+          const isFirst = !room.log.isWaiting;
+          room.log.keep(event, offset);
+          if (isFirst) {
+            this.#askAgain(room);
+          }
+        }
+      } else if (room?.phase === "joining") {
+        room.log.keep(event, offset);
+      }
+    }
+    if (next.length > 0) {
+      this.#context.emit(event);
+      for (const room of next) {
+        room.hand(event);
+        if (room.isOverfull) {
+          this.#leave(room);
+        }
+      }
+    } else if (old > 0) {
+      this.#context.count("duplicates");
+    }
+  }
+
+  /** The server says how far its rooms are: shows a lost last event, and a room it does not count us in. */
+  heads(argument: unknown): void {
+    const heads = asHeads(argument);
+    if (!heads) {
+      this.#badMessage("The heads cannot be read.");
+      return;
+    }
+    for (const room of this.#rooms.values()) {
+      const head = heads.rooms[room.name];
+      const at = room.log.position;
+      if (
+        room.phase === "live" &&
+        at &&
+        (head === undefined || heads.epoch !== at.epoch || head > at.offset)
+      ) {
+        this.#askAgain(room);
+      }
+    }
+  }
+
+  /** The server has taken the connection out of a room. */
+  unsubscribed(argument: unknown): void {
+    const room = this.#named(argument);
+    if (room && room.phase !== "refused") {
+      const code = (textIn(argument, "code") ?? "membership_revoked") as UnsubscribeCode;
+      this.#joins.cancel(room);
+      room.refuse(new FanfareError("not_found", "The server closed the room.", { room: room.name }), code);
+    }
+  }
+
+  /** The server cannot prove a room's continuity. */
+  invalidated(argument: unknown): void {
+    const room = this.#named(argument);
+    if (room && room.phase !== "refused") {
+      room.overdue = (textIn(argument, "reason") ?? "unverified") as StaleReason;
+      room.log.forgetWaiting();
+      this.#joins.want(room);
+    }
+  }
+
+  /** The client is closed. */
+  end(): void {
+    this.closed();
+    for (const room of this.#rooms.values()) {
+      room.linger.clear();
+      for (const use of [...room.uses]) {
+        use.unsubscribe();
+      }
+      room.linger.clear();
+    }
+    this.#rooms.clear();
+  }
+
+  #askAgain(room: Room): void {
+    this.#context.count("gaps");
+    this.#joins.want(room);
+  }
+
+  #end(room: Room, use: Use): void {
+    if (room.uses.delete(use) && room.uses.size === 0 && this.#isCurrent(room)) {
+      room.linger.set(this.#context.lingerMs, () => this.#leave(room));
+    }
+  }
+
+  #leave(room: Room): void {
+    room.linger.clear();
+    this.#joins.cancel(room);
+    this.#rooms.delete(room.name);
+    if (room.resumeAt) {
+      this.#kept.set(room.name, room.resumeAt);
+    }
+    if (room.phase === "live" || room.phase === "joining") {
+      // Without an answer the connection is gone, and the room with it.
+      this.#context.request("unsubscribe", { room: room.name }).catch(() => {});
+    }
+    this.#context.changed(room.name);
+  }
+
+  #isCurrent(room: Room): boolean {
+    return this.#rooms.get(room.name) === room;
+  }
+
+  #named(argument: unknown): Room | undefined {
+    const name = textIn(argument, "room");
+    if (name === null) {
+      this.#badMessage("A notice does not name its room.");
+    }
+    return name === null ? undefined : this.#rooms.get(name);
+  }
+
+  #badMessage(message: string, room?: string): void {
+    this.#context.count("badMessages");
+    this.#context.report(new FanfareError("bad_envelope", message, { room }));
+  }
+}

@@ -1,0 +1,146 @@
+import type { Connection } from "../connection/connection.js";
+import type { LineEvents } from "../connection/line.js";
+import type { ConnectionState } from "../connection/state.js";
+import type { Channel, Locks } from "../environment.js";
+import { newId } from "../id.js";
+import { Follower } from "./follower.js";
+import { Leader } from "./leader.js";
+import type { TabMessage } from "./messages.js";
+
+/** What sharing takes from the browser. */
+export interface TabBrowser {
+  readonly locks: Locks;
+  readonly openChannel: (name: string) => Channel;
+}
+
+/** What a {@link Membership} needs of its tab. */
+export interface MembershipContext extends TabBrowser {
+  /** What the tabs that share a connection have in common. */
+  readonly name: string;
+  readonly connect: (events: LineEvents) => Connection;
+  readonly events: LineEvents;
+  readonly state: (state: Partial<ConnectionState>) => void;
+}
+
+/**
+ * One tab's place among those that share a connection. Whoever gets the lock leads; the browser passes it
+ * on at once when the leader's tab is gone, in whatever way.
+ */
+export class Membership {
+  readonly #context: MembershipContext;
+  readonly #tab = newId();
+  readonly #channel: Channel;
+  readonly #ended = new AbortController();
+  /** Ends holding the locks. */
+  #release: (() => void)[] = [];
+  #role: Leader | Follower | null = null;
+
+  constructor(context: MembershipContext) {
+    this.#context = context;
+    const { name, openChannel } = context;
+    this.#channel = openChannel(name);
+    this.#channel.onmessage = ({ data }) => this.#role?.heard(data as TabMessage);
+    // First the sign of life, then the first word: the leader watches the lock of every tab it hears of.
+    this.#hold(this.#lifeOf(this.#tab), {}, () => {
+      this.#follow();
+      this.#run();
+    });
+  }
+
+  request(command: string, payload: unknown, timeoutMs?: number): Promise<unknown> {
+    const role = this.#role;
+    if (role instanceof Leader) {
+      return role.request(this.#tab, command, payload, timeoutMs);
+    }
+    return role ? role.request(command, payload, timeoutMs) : new Promise(() => {});
+  }
+
+  wake(): void {
+    const role = this.#role;
+    role instanceof Leader ? role.connection.wake() : role?.wake();
+  }
+
+  stop(): void {
+    this.#role?.stop();
+    this.#say({ kind: "leaving", from: this.#tab });
+    this.#role = null;
+    this.#ended.abort();
+    this.#channel.onmessage = null;
+    this.#channel.close();
+    this.#letGo();
+  }
+
+  #follow(): void {
+    this.#role?.stop();
+    this.#role = null;
+    this.#context.state({ sharing: "follower" });
+    this.#role = new Follower({
+      tab: this.#tab,
+      say: (message) => this.#say(message),
+      state: (state) => this.#context.state({ ...state, sharing: "follower" }),
+      events: this.#context.events,
+      leaderHangs: () => this.#seize(),
+    });
+  }
+
+  #lead(): void {
+    this.#role?.stop();
+    const { locks, events, connect, state } = this.#context;
+    const leader = new Leader({
+      tab: this.#tab,
+      locks,
+      lifeOf: (tab) => this.#lifeOf(tab),
+      say: (message) => this.#say(message),
+      connect,
+      own: events,
+    });
+    const mirror = () => state({ ...leader.connection.state.getSnapshot(), sharing: "leader" });
+    leader.connection.state.subscribe(mirror);
+    this.#role = leader;
+    leader.start();
+  }
+
+  /** Waits for the lead. */
+  #run(): void {
+    this.#hold(this.#context.name, {}, () => this.#lead());
+  }
+
+  /** Takes the lead from a tab that hangs. */
+  #seize(): void {
+    this.#hold(this.#context.name, { steal: true }, () => this.#lead());
+  }
+
+  /** Holds a lock from when it is granted until the end; calls `lost` when it was stolen. */
+  #hold(lock: string, options: { steal?: boolean }, granted: () => void): void {
+    const held = () => {
+      if (this.#ended.signal.aborted) {
+        return;
+      }
+      granted();
+      return new Promise<void>((resolve) => this.#release.push(resolve));
+    };
+    // The two options exclude each other.
+    const how = options.steal ? { steal: true } : { signal: this.#ended.signal };
+    this.#context.locks.request(lock, how, held).catch(() => {
+      // Stolen, because this tab seemed to hang: another one leads now.
+      if (!this.#ended.signal.aborted && this.#role instanceof Leader) {
+        this.#follow();
+        this.#run();
+      }
+    });
+  }
+
+  #letGo(): void {
+    for (const release of this.#release.splice(0)) {
+      release();
+    }
+  }
+
+  #lifeOf(tab: string): string {
+    return `${this.#context.name}:${tab}`;
+  }
+
+  #say(message: TabMessage): void {
+    this.#channel.postMessage(message);
+  }
+}

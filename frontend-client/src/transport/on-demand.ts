@@ -1,0 +1,23 @@
+import type { Environment } from "../environment.js";
+import type { Transport } from "./transport.js";
+
+/**
+ * The same commands and events over `GET /api/rooms/{room}/events`, for networks that let no socket through.
+ * Events come late by up to the interval, but by the same rules: in order, none missing, or said to be.
+ * Its code is loaded when it is needed first: most pages never do.
+ */
+export function pollingTransport(environment: Environment, intervalMs: number): Transport {
+  let code: typeof import("./polling.js") | undefined;
+  return {
+    kind: "polling",
+    prepare: async () => {
+      code ??= await import("./polling.js");
+    },
+    open: (url, token, events) => {
+      if (!code) {
+        throw new Error("prepare() comes before open()");
+      }
+      return code.openPolling(url, token, environment, intervalMs, events);
+    },
+  };
+}
