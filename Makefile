@@ -1,0 +1,30 @@
+# The commands of this repository. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help run test fmt lint gen bench
+
+## run: build and start the server with the demo world (ARGS="--listen 127.0.0.1:4000" passes flags on)
+run:
+	@scripts/run.sh $(ARGS)
+
+## test: everything that must hold before a change is merged; installs what is missing
+test:
+	@scripts/test.sh
+
+## fmt: format the source
+fmt:
+	cargo fmt
+
+## lint: formatting, clippy, rustdoc, licences
+lint:
+	@scripts/lint.sh
+
+## gen: write the files that are made from the code (settings, schemas, types, requirements)
+gen:
+	@scripts/gen.sh
+
+## bench: measure this server and its peers on this machine
+bench:
+	@scripts/bench.sh $(ARGS)
+
+help:
+	@sed -n 's/^## \([a-z]*\): /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
