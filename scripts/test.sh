@@ -47,10 +47,12 @@ skip() {
 }
 
 rust_tests() {
+    # the peer that the tests of the bench measure is an example, which a test run does not build as a program
+    cargo build --locked --bins --examples || return
     if command -v cargo-nextest >/dev/null; then
-        cargo nextest run --locked --all-targets --no-fail-fast
+        cargo nextest run --locked --no-fail-fast
     else
-        cargo test --locked --all-targets --no-fail-fast
+        cargo test --locked --lib --bins --tests --no-fail-fast
     fi
 }
 
