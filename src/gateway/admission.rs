@@ -23,7 +23,7 @@ use ipnet::IpNet;
 use lru::LruCache;
 use tower::{Layer, Service};
 
-use super::{Gateway, lane::Lane, listener::Peer, query};
+use super::{Gateway, lane::Lane, listener::Peer, pages, query};
 use crate::protocol::{Code, Problem};
 
 /// Where Socket.IO listens.
@@ -79,14 +79,27 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        if request.uri().path().starts_with(PATH)
-            && let Err(problem) = self.gateway.door().admit(&mut request)
-        {
-            metrics::counter!("ws_connect_total", "outcome" => problem.code.name()).increment(1);
-            let refusal = refusal(&problem);
-            return std::future::ready(Ok(refusal)).boxed();
+        if !request.uri().path().starts_with(PATH) {
+            return self.inner.call(request).map_ok(|response| response.map(Either::Left)).boxed();
         }
-        self.inner.call(request).map_ok(|response| response.map(Either::Left)).boxed()
+        let door = self.gateway.door();
+        let reader = pages::permitted(&door.origins, request.headers());
+        let is_question = reader.is_some() && pages::is_preflight(&request);
+        let readable = move |mut response| {
+            if let Some(origin) = reader {
+                pages::let_read(&mut response, origin);
+            }
+            response
+        };
+        if is_question {
+            let answer = pages::preflight::<Full<Bytes>>().map(Either::Right);
+            return std::future::ready(Ok(readable(answer))).boxed();
+        }
+        if let Err(problem) = door.admit(&mut request) {
+            metrics::counter!("ws_connect_total", "outcome" => problem.code.name()).increment(1);
+            return std::future::ready(Ok(readable(refusal(&problem)))).boxed();
+        }
+        self.inner.call(request).map_ok(|response| readable(response.map(Either::Left))).boxed()
     }
 }
 
@@ -179,12 +192,7 @@ impl Door {
     }
 
     fn check_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
-        let allowed = match &self.origins {
-            Origins::Any => true,
-            Origins::Only(origins) => origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()),
-        };
-        if allowed {
+        if !headers.contains_key(header::ORIGIN) || pages::permitted(&self.origins, headers).is_some() {
             Ok(())
         } else {
             Err(Problem::new(Code::OriginDenied, "Pages of this origin may not connect."))

@@ -21,6 +21,7 @@ mod lane;
 mod limits;
 mod listener;
 mod mailbox;
+mod pages;
 mod query;
 mod registry;
 mod way;

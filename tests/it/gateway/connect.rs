@@ -135,6 +135,26 @@ async fn pages_of_foreign_origins_are_refused_before_the_upgrade() {
     assert!(Socket::open(&app.url, &[]).await.is_ok());
 }
 
+// req: T01 T25
+#[tokio::test]
+async fn pages_of_permitted_origins_may_read_what_polling_answers() {
+    let app = TestApp::with(&["--polling", "--allowed-origins", "https://app.example.org"]).await;
+    let url = format!("{}/socket.io/?EIO=4&transport=polling", app.url);
+    let ask = async |method: reqwest::Method, origin: &str| {
+        let request = reqwest::Client::new().request(method, &url).header("origin", origin);
+        let answer = request.header("access-control-request-method", "POST").send().await.unwrap();
+        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let reader = header("access-control-allow-origin");
+        (answer.status().as_u16(), reader, header("access-control-allow-headers"))
+    };
+    let page = "https://app.example.org".to_owned();
+    assert_eq!(ask(reqwest::Method::GET, &page).await, (200, Some(page.clone()), None));
+    let allowed = Some("authorization,content-type".to_owned());
+    assert_eq!(ask(reqwest::Method::OPTIONS, &page).await, (204, Some(page), allowed));
+    assert_eq!(ask(reqwest::Method::GET, "https://evil.example.org").await, (403, None, None));
+    assert_eq!(ask(reqwest::Method::OPTIONS, "https://evil.example.org").await, (403, None, None));
+}
+
 // req: T06 I13
 /// A client that vanishes at any moment of its handshake leaves nothing behind (I13).
 #[tokio::test]
