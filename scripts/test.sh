@@ -76,6 +76,12 @@ frontend() (
     npm ci --no-audit --no-fund --loglevel=error && npm run lint && npm run build && npm run size && npm run package:check && npm test
 )
 
+# Chromium, with the pages and the server of this tree.
+browser() (
+    cd frontend-client || exit 1
+    npm run test:browser
+)
+
 say "tools"
 scripts/install.sh
 command -v cargo >/dev/null || { echo "Rust is missing: https://rustup.rs installs it" && exit 1; }
@@ -107,6 +113,12 @@ for client in "javascript tests/clients/js npm" "python tests/clients/python pyt
         step "$name client against the server" "${name}_client"
     fi
 done
+
+if ! command -v npm >/dev/null || ! command -v "${CHROMIUM_BIN:-/usr/bin/chromium}" >/dev/null; then
+    skip "the tests in a browser" "npm or chromium is not installed"
+else
+    step "browser" browser
+fi
 
 say "result after $((SECONDS - started)) s"
 for what in "${skipped[@]}"; do echo "skipped: $what"; done

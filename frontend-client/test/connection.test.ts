@@ -7,7 +7,7 @@ fakeTime();
 const inSeconds = (seconds: number) => Math.floor(Date.now() / 1000) + seconds;
 
 describe("the connection", () => {
-  // req: T14
+  // req: T14 N34 D11
   it("goes through its states, with everything that a badge shows", async () => {
     const { server, fanfare } = setup();
     const states: string[] = [];
@@ -63,7 +63,7 @@ describe("the connection", () => {
     expect(seen).toEqual([1]);
   });
 
-  // req: T23
+  // req: T23 N25 D08
   it("waits with full jitter over delays that double up to the server's limit", async () => {
     const reconnect = { minMs: 100, maxMs: 800, jitter: true, maxAttempts: 6 };
     const { server, fanfare, world } = setup({}, { reconnect });
@@ -83,7 +83,7 @@ describe("the connection", () => {
     expect(waits.slice(0, 6)).toEqual([50, 50, 100, 200, 400, 400]);
   });
 
-  // req: T22 T26
+  // req: T22 T26 D08
   it("shows a failure after the server's number of attempts, and goes on slowly", async () => {
     const { server, fanfare } = setup();
     server.refuseConnections = "unreachable";

@@ -129,7 +129,7 @@ describe("the socket transport", () => {
   });
 });
 
-// req: T26
+// req: T26 D11
 it("is back with what it missed after its socket was killed", async () => {
   const room = "campaign:1";
   const event = (offset: number) => ({

@@ -83,7 +83,7 @@ function Room({ name }: { readonly name: string }) {
   return <p>{[freshness, isReady && "ready", error?.code, removed].filter(Boolean).join(" ")}</p>;
 }
 
-// req: T13, N23
+// req: T13, N23 N34
 describe("useRoom", () => {
   it("says how it stands with the room", async () => {
     const { server, fanfare } = setup();

@@ -14,16 +14,31 @@ export const isThere = existsSync(program) || process.env["CI"] === "true";
 
 /** A server of one's own with the demo world, behind a line that can be cut. */
 export class Instance {
+  readonly #environment: NodeJS.ProcessEnv;
+  readonly #tokens = new Map<string, string>();
   readonly #folder = mkdtempSync(join(tmpdir(), "fanfare-client-"));
   readonly #line = createServer((client) => this.#carry(client));
   readonly #sockets = new Set<Socket>();
   #process: ChildProcess | null = null;
   #port = 0;
   #lineIsCut = false;
+  #refusesWebSockets = false;
+  #webSockets = 0;
+
+  /** @param settings as in the README without the prefix: `{ POLLING: "true" }`. */
+  constructor(settings: Readonly<Record<string, string>> = {}) {
+    const named = Object.entries(settings).map(([name, value]) => [`FANFARE_${name}`, value]);
+    this.#environment = { ...process.env, ...Object.fromEntries(named) };
+  }
 
   /** The address through the line that can be cut. */
   get url(): string {
     return `http://127.0.0.1:${(this.#line.address() as { port: number }).port}`;
+  }
+
+  /** How many WebSockets go through the line now. */
+  get webSockets(): number {
+    return this.#webSockets;
   }
 
   async start(): Promise<void> {
@@ -38,7 +53,7 @@ export class Instance {
       this.#folder,
       "--seed",
     ];
-    const child = spawn(program, options, { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, options, { env: this.#environment, stdio: ["ignore", "pipe", "pipe"] });
     this.#process = child;
     this.#port = await new Promise((resolve, reject) => {
       let output = "";
@@ -51,6 +66,7 @@ export class Instance {
           resolve(Number(port));
         }
       });
+      child.on("error", reject);
       child.on("exit", () => reject(new Error(`The server did not start:\n${output}`)));
     });
     if (!this.#line.listening) {
@@ -81,6 +97,18 @@ export class Instance {
     this.#lineIsCut = false;
   }
 
+  /** Acts like a proxy that knows plain HTTP only: ends the WebSockets and lets none through. */
+  refuseWebSockets(): void {
+    this.#refusesWebSockets = true;
+    for (const socket of this.#sockets) {
+      socket.destroy();
+    }
+  }
+
+  allowWebSockets(): void {
+    this.#refusesWebSockets = false;
+  }
+
   async end(): Promise<void> {
     this.cut();
     this.#line.close();
@@ -88,17 +116,21 @@ export class Instance {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** A token, made as an administrator makes one. */
+  /** A new token, made as an administrator makes one. */
   token(user: string, ttl = "1h"): string {
     const options = ["token", "--sub", user, "--ttl", ttl, "--data-dir", this.#folder];
-    return execFileSync(program, options, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    return execFileSync(program, options, {
+      env: this.#environment,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
   }
 
   /** A GraphQL request as a user. */
   async query<T>(user: string, query: string, variables: object = {}): Promise<T> {
     const answer = await fetch(`http://127.0.0.1:${this.#port}/graphql`, {
       method: "POST",
-      headers: { "content-type": "application/json", authorization: `Bearer ${this.token(user)}` },
+      headers: { "content-type": "application/json", authorization: `Bearer ${this.#tokenOf(user)}` },
       body: JSON.stringify({ query, variables }),
     });
     const { data, errors } = (await answer.json()) as { data: T; errors?: unknown };
@@ -106,6 +138,13 @@ export class Instance {
       throw new Error(JSON.stringify(errors));
     }
     return data;
+  }
+
+  /** One token for all the requests of a user: making one takes a process. */
+  #tokenOf(user: string): string {
+    const token = this.#tokens.get(user) ?? this.token(user);
+    this.#tokens.set(user, token);
+    return token;
   }
 
   #carry(client: Socket): void {
@@ -123,6 +162,19 @@ export class Instance {
         server.destroy();
       });
     }
+    // A browser asks for a WebSocket on a new connection, with a head that fits into one read.
+    client.once("data", (head) => {
+      if (/^upgrade: *websocket/im.test(head.toString("latin1"))) {
+        if (this.#refusesWebSockets) {
+          client.destroy();
+          return;
+        }
+        this.#webSockets += 1;
+        client.once("close", () => {
+          this.#webSockets -= 1;
+        });
+      }
+    });
     client.pipe(server).pipe(client);
   }
 }

@@ -1,0 +1,61 @@
+import type { Instance } from "../../test/server/instance.js";
+
+/** A part of the demo world, and its owner's hands. */
+export class World {
+  readonly #instance: Instance;
+  readonly campaignId: string;
+  readonly settlementId: string;
+  readonly structureId: string;
+  #population = 5000;
+
+  private constructor(
+    instance: Instance,
+    ids: readonly [campaign: string, settlement: string, structure: string],
+  ) {
+    this.#instance = instance;
+    [this.campaignId, this.settlementId, this.structureId] = ids;
+  }
+
+  /** The first campaign of ada's, who owns it, and the first settlement and structure in it. */
+  static async of(instance: Instance): Promise<World> {
+    interface Node {
+      readonly id: string;
+    }
+    interface Settlement extends Node {
+      readonly structures: { readonly nodes: Node[] };
+    }
+    interface Campaign extends Node {
+      readonly settlements: { readonly nodes: Settlement[] };
+    }
+    const query = `{ campaigns { nodes { id settlements { nodes { id structures { nodes { id } } } } } } }`;
+    const { campaigns } = await instance.query<{ campaigns: { nodes: Campaign[] } }>("ada", query);
+    const [campaign] = campaigns.nodes;
+    const [settlement] = campaign?.settlements.nodes ?? [];
+    const [structure] = settlement?.structures.nodes ?? [];
+    if (!campaign || !settlement || !structure) {
+      throw new Error("The demo world is not there.");
+    }
+    return new World(instance, [campaign.id, settlement.id, structure.id]);
+  }
+
+  /** Changes the settlement's population to a number that it never had; gives it. */
+  async grow(): Promise<number> {
+    this.#population += 1;
+    await this.do("updateSettlement(id: $settlement, input: { population: $population }) { version }");
+    return this.#population;
+  }
+
+  /** A mutation of the owner's. It may speak of `$campaign`, `$settlement`, `$structure` and `$population`. */
+  async do<T>(mutation: string): Promise<T> {
+    const all = {
+      campaign: ["ID!", this.campaignId],
+      settlement: ["ID!", this.settlementId],
+      structure: ["ID!", this.structureId],
+      population: ["Int!", this.#population],
+    };
+    const used = Object.entries(all).filter(([name]) => mutation.includes(`$${name}`));
+    const declared = used.map(([name, [type]]) => `$${name}: ${type}`).join(", ");
+    const variables = Object.fromEntries(used.map(([name, [, value]]) => [name, value]));
+    return this.#instance.query<T>("ada", `mutation (${declared}) { ${mutation} }`, variables);
+  }
+}
