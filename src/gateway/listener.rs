@@ -161,3 +161,27 @@ impl Drop for LaneStream {
         self.0.abandon();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without it an exchange waits for the client's delayed acknowledgement: some 44 ms.
+    #[tokio::test]
+    async fn small_writes_leave_at_once_and_the_kernels_buffer_has_a_bound() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (tcp, _) = listener.accept().await.unwrap();
+        let second = Duration::from_secs(1);
+        let options = ListenerOptions {
+            header_timeout: second,
+            tcp_user_timeout: second,
+            max_queued: 1 << 20,
+            shutdown_grace: second,
+        };
+        tune(&tcp, &options);
+        assert!(tcp.nodelay().unwrap());
+        // The kernel doubles what is asked, for its own bookkeeping.
+        assert!(socket2::SockRef::from(&tcp).send_buffer_size().unwrap() <= options.max_queued / 2);
+    }
+}

@@ -12,6 +12,8 @@ mod command;
 mod depth;
 mod envelope;
 mod event;
+#[cfg(test)]
+mod hostile_tests;
 mod ids;
 mod notice;
 mod problem;
