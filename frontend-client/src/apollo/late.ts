@@ -1,0 +1,117 @@
+import { type ApolloCache, type ApolloClient, ApolloLink, type Cache, Observable } from "@apollo/client";
+import type { Change } from "./changes.js";
+import type { Journal } from "./journal.js";
+import type { Policies } from "./policies.js";
+import { type Selected, selectionsOf } from "./selections.js";
+import { fieldOf, peek, type Stored } from "./store.js";
+
+/** In an answer's extensions: when its request was sent. A symbol, so that it never leaves this page. */
+const SENT: unique symbol = Symbol("fanfare: sent");
+
+/** What becomes of an answer that may be older than what the cache holds. */
+export interface LateContext {
+  readonly journal: Journal;
+  readonly policies: Policies;
+  /** Makes the changes that the answer may not know again. `unversioned`: entities that it has without a version. */
+  readonly again: (changes: readonly Change[] | null, unversioned: ReadonlySet<string>) => void;
+}
+
+/**
+ * Keeps answers that come late from overwriting what is newer: a link notes when each request was sent, and what the
+ * cache writes of its answer is corrected in the same transaction, before anybody sees it.
+ */
+export function guardAgainstLateAnswers(apollo: ApolloClient, context: LateContext): () => void {
+  const { cache } = apollo;
+  const before = apollo.link;
+  const link = noting(context.journal).concat(before);
+  apollo.setLink(link);
+  const write = cache.write;
+  const guarded: typeof write = (options) => {
+    const sent = (options.extensions as { [SENT]?: number } | undefined)?.[SENT];
+    return sent === undefined
+      ? write.call(cache, options)
+      : cache.batch({
+          update: () => writeCorrected(cache, context, sent, options, () => write.call(cache, options)),
+        });
+  };
+  cache.write = guarded;
+  return () => {
+    if (cache.write === guarded) {
+      cache.write = write;
+    }
+    if (apollo.link === link) {
+      apollo.setLink(before);
+    }
+  };
+}
+
+function noting(journal: Journal): ApolloLink {
+  return new ApolloLink((operation, forward) => {
+    if (operation.operationType === "subscription") {
+      return forward(operation);
+    }
+    return new Observable((observer) => {
+      const ticket = journal.begin();
+      const request = forward(operation).subscribe({
+        next: (result) =>
+          observer.next({
+            ...result,
+            extensions: { ...result.extensions, [SENT]: ticket.start },
+          } as typeof result),
+        error: (error) => observer.error(error),
+        complete: () => observer.complete(),
+      });
+      return () => {
+        request.unsubscribe();
+        journal.end(ticket);
+      };
+    });
+  });
+}
+
+function writeCorrected<T>(
+  cache: ApolloCache,
+  { journal, policies, again }: LateContext,
+  sent: number,
+  { query, variables, result }: Cache.WriteOptions,
+  write: () => T,
+): T {
+  const selected = selectionsOf(cache, policies, { query, variables, result });
+  const newer = newerThan(cache, policies, selected);
+  const written = write();
+  for (const [id, stored] of newer) {
+    cache.modify({
+      id,
+      broadcast: false,
+      fields: ((value: unknown, { storeFieldName }: { storeFieldName: string }) =>
+        storeFieldName in stored ? stored[storeFieldName] : value) as never,
+    });
+  }
+  const changes = journal.since(sent);
+  if (changes === null || changes.length > 0) {
+    const unversioned = [...selected.values()].filter(({ value }) => value["version"] === undefined);
+    again(changes, new Set(unversioned.map(({ id }) => id)));
+  }
+  return written;
+}
+
+/** What the cache holds of those entities that the answer has in an older version, as far as the version is about it. */
+function newerThan(
+  cache: ApolloCache,
+  policies: Policies,
+  selected: ReadonlyMap<string, Selected>,
+): Map<string, Stored> {
+  const newer = new Map<string, Stored>();
+  for (const [id, { value }] of selected) {
+    const stored = typeof value["version"] === "number" ? peek(cache, id) : null;
+    if (stored && typeof stored["version"] === "number" && stored["version"] > (value["version"] as number)) {
+      const typeName = String(value["__typename"]);
+      const computed = policies.ofType(typeName)?.computed ?? [];
+      const versioned = Object.entries(stored).filter(
+        ([name]) => !computed.includes(fieldOf(name)) && !policies.ofList(typeName, fieldOf(name)),
+      );
+      newer.set(id, Object.fromEntries(versioned));
+    }
+  }
+  return newer;
+}

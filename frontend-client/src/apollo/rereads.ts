@@ -1,0 +1,194 @@
+import type { ApolloClient, ObservableQuery } from "@apollo/client";
+import { CombinedGraphQLErrors } from "@apollo/client/errors";
+import type { DocumentNode } from "graphql";
+import { Timer } from "../timer.js";
+import { Doubts } from "./doubts.js";
+
+/** At most one reading of a query begins in so many milliseconds. */
+const INTERVAL_MS = 250;
+/** After a failure of the network: the first wait, and the longest, in milliseconds. */
+const RETRY_MS = { first: 1000, longest: 32_000 };
+
+/** One query with its variables, however many components show it. */
+interface Reading {
+  readonly query: ObservableQuery;
+  readonly timer: Timer;
+  lastStart: number;
+  failures: number;
+  isRunning: boolean;
+  /** What the next request is for; null when none is wanted. */
+  wanted: Wanted | null;
+}
+
+interface Wanted {
+  readonly doubts: Doubts;
+  readonly settled: Promise<void>;
+  readonly settle: (error?: unknown) => void;
+}
+
+/**
+ * Reads queries again, each at most once in 250 ms and never twice at a time. It asks the server beside the query, not
+ * through it: a screen keeps what it shows, and shows no sign of loading, until the answer is in the cache.
+ */
+export class Rereads {
+  readonly #apollo: ApolloClient;
+  readonly #drop: (doubts: Doubts) => void;
+  readonly #readings = new Map<DocumentNode, Map<string, Reading>>();
+  #isEnded = false;
+
+  /** `drop` is given what could not be read: no query may be answered with it any more. */
+  constructor(apollo: ApolloClient, drop: (doubts: Doubts) => void) {
+    this.#apollo = apollo;
+    this.#drop = drop;
+  }
+
+  /**
+   * Reads the query again, by a request that begins after this call. Fulfilled when the answer is in the cache; rejected
+   * when the server refuses it.
+   */
+  want(query: ObservableQuery, doubts: Doubts): Promise<void> {
+    const reading = this.#readingOf(query);
+    reading.wanted ??= wish();
+    reading.wanted.doubts.addAll(doubts);
+    const { settled } = reading.wanted;
+    if (!reading.timer.isSet) {
+      this.#plan(reading);
+    }
+    return settled;
+  }
+
+  /** The network is back: what waits for it is read at once. */
+  retry(): void {
+    for (const reading of this.#all()) {
+      if (reading.failures > 0 && reading.wanted) {
+        reading.failures = 0;
+        reading.timer.clear();
+        this.#plan(reading);
+      }
+    }
+  }
+
+  end(): void {
+    this.#isEnded = true;
+    for (const { timer, wanted } of this.#all()) {
+      timer.clear();
+      wanted?.settle();
+    }
+    this.#readings.clear();
+  }
+
+  #plan(reading: Reading): void {
+    if (reading.isRunning || !reading.wanted || this.#isEnded) {
+      return;
+    }
+    const pause = Math.min(RETRY_MS.first * 2 ** (reading.failures - 1), RETRY_MS.longest);
+    const earliest = reading.lastStart + (reading.failures > 0 ? pause : INTERVAL_MS);
+    const wait = earliest - Date.now();
+    if (wait > 0) {
+      reading.timer.set(wait, () => this.#start(reading));
+    } else {
+      this.#start(reading);
+    }
+  }
+
+  async #start(reading: Reading): Promise<void> {
+    const { wanted, query } = reading;
+    if (!wanted || this.#isEnded) {
+      return;
+    }
+    reading.wanted = null;
+    reading.isRunning = true;
+    reading.lastStart = Date.now();
+    try {
+      await this.#ask(query);
+      reading.failures = 0;
+      wanted.settle();
+    } catch (error) {
+      this.#failed(reading, wanted, error);
+    }
+    reading.isRunning = false;
+    this.#plan(reading);
+    if (!reading.wanted && !reading.isRunning) {
+      // Kept until the interval is over, so that the next request keeps its distance.
+      reading.timer.set(INTERVAL_MS, () => this.#forget(reading));
+    }
+  }
+
+  #ask({ options, query, variables }: ObservableQuery): Promise<unknown> {
+    return this.#apollo.query({
+      query: options.query ?? query,
+      variables,
+      fetchPolicy: "network-only",
+      errorPolicy: options.errorPolicy ?? "none",
+      // An earlier request of the same query may have been answered before the change.
+      context: { ...options.context, queryDeduplication: false },
+    });
+  }
+
+  #failed(reading: Reading, wanted: Wanted, error: unknown): void {
+    const isRefused = CombinedGraphQLErrors.is(error);
+    const isShown = this.#apollo.getObservableQueries("active").has(reading.query);
+    if (isRefused || !isShown || this.#isEnded) {
+      if (!this.#isEnded) {
+        this.#drop(wanted.doubts);
+      }
+      wanted.settle(error);
+      return;
+    }
+    reading.failures += 1;
+    const later = reading.wanted;
+    reading.wanted = wanted;
+    if (later) {
+      wanted.doubts.addAll(later.doubts);
+      wanted.settled.then(later.settle, later.settle);
+    }
+  }
+
+  #readingOf(query: ObservableQuery): Reading {
+    const document = query.options.query;
+    const byVariables = this.#readings.get(document) ?? new Map<string, Reading>();
+    this.#readings.set(document, byVariables);
+    const key = JSON.stringify(query.variables);
+    const known = byVariables.get(key);
+    if (known) {
+      if (!known.wanted && !known.isRunning) {
+        known.timer.clear();
+      }
+      return known;
+    }
+    const reading = {
+      query,
+      timer: new Timer(),
+      lastStart: Number.NEGATIVE_INFINITY,
+      failures: 0,
+      isRunning: false,
+      wanted: null,
+    };
+    byVariables.set(key, reading);
+    return reading;
+  }
+
+  #forget({ query }: Reading): void {
+    const byVariables = this.#readings.get(query.options.query);
+    byVariables?.delete(JSON.stringify(query.variables));
+    if (byVariables?.size === 0) {
+      this.#readings.delete(query.options.query);
+    }
+  }
+
+  *#all(): Iterable<Reading> {
+    for (const byVariables of [...this.#readings.values()]) {
+      yield* byVariables.values();
+    }
+  }
+}
+
+function wish(): Wanted {
+  let settle: Wanted["settle"] = () => {};
+  const settled = new Promise<void>((resolve, reject) => {
+    settle = (error) => (error === undefined ? resolve() : reject(error));
+  });
+  // Not everybody who wants a query read waits for it.
+  settled.catch(() => {});
+  return { doubts: new Doubts(), settled, settle };
+}
