@@ -62,16 +62,17 @@ function lineFor(
 }
 
 function transportsOf(settings: Settings, environment: Environment): [Transport, Transport | null] {
-  const polling = () => pollingTransport(environment, settings.pollIntervalMs);
-  switch (settings.transport) {
+  const { transport, wrapTransport: wrap } = settings;
+  const polling = () => wrap(pollingTransport(environment, settings.pollIntervalMs));
+  switch (transport) {
     case "auto":
-      return [socketTransport, polling()];
+      return [wrap(socketTransport), polling()];
     case "socket":
-      return [socketTransport, null];
+      return [wrap(socketTransport), null];
     case "polling":
       return [polling(), null];
     default:
-      return [settings.transport, null];
+      return [wrap(transport), null];
   }
 }
 

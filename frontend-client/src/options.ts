@@ -22,6 +22,11 @@ export interface FanfareOptions {
    */
   readonly transport?: "auto" | "socket" | "polling" | Transport | undefined;
   /**
+   * Puts something of one's own around every transport in use: to measure it, or to break it on purpose. It must
+   * keep its `kind`.
+   */
+  readonly wrapTransport?: ((transport: Transport) => Transport) | undefined;
+  /**
    * Whether the tabs of an origin share one connection, when the browser can do that. They do among tabs of the
    * same server and user. Default true; a string is a name that the tabs must have in common as well.
    */

@@ -9,6 +9,7 @@ export interface Settings {
   readonly url: string;
   readonly getToken: FanfareOptions["getToken"];
   readonly transport: "auto" | "socket" | "polling" | Transport;
+  readonly wrapTransport: (transport: Transport) => Transport;
   /** False: every tab has a connection of its own. Otherwise a part of the name that tabs must have in common. */
   readonly shareTabs: false | string;
   readonly policy: ReconnectPolicy;
@@ -24,7 +25,13 @@ export interface Settings {
  */
 export function settingsOf(options: FanfareOptions): Settings {
   const { url, getToken, transport = "auto", shareTabs = true, onError } = options ?? {};
-  const { reconnect, pollIntervalMs = 3000, queue, lingerMs = 1000 } = options ?? {};
+  const {
+    wrapTransport = (unchanged: Transport) => unchanged,
+    reconnect,
+    pollIntervalMs = 3000,
+    queue,
+    lingerMs = 1000,
+  } = options ?? {};
   demand(options instanceof Object, "createFanfare needs options: { url, getToken }");
   demand(isFunction(getToken), "Option 'getToken' must be a function that returns the user's token");
   demand(!onError || isFunction(onError), "Option 'onError' must be a function that takes a FanfareError");
@@ -35,6 +42,10 @@ export function settingsOf(options: FanfareOptions): Settings {
   demand(
     /^(auto|socket|polling)$/.test(String(transport)) || isFunction((transport as Transport | null)?.open),
     "Option 'transport' must be 'auto', 'socket', 'polling', or a transport with an 'open' function",
+  );
+  demand(
+    isFunction(wrapTransport),
+    "Option 'wrapTransport' must be a function from a transport to a transport",
   );
   for (const name of Object.keys(options)) {
     demand(KNOWN.includes(name), `There is no option '${name}': use ${KNOWN.join(", ")}`);
@@ -60,6 +71,7 @@ export function settingsOf(options: FanfareOptions): Settings {
     url: addressOf(url),
     getToken,
     transport,
+    wrapTransport,
     shareTabs: shareTabs === true ? "" : shareTabs,
     policy,
     pollIntervalMs,
@@ -73,6 +85,7 @@ const KNOWN = [
   "url",
   "getToken",
   "transport",
+  "wrapTransport",
   "shareTabs",
   "reconnect",
   "pollIntervalMs",

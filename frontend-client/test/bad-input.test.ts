@@ -37,6 +37,7 @@ describe("wrong options", () => {
       /'reconnect.maxMs' must be a number of at least 10/,
     ],
     ["an empty name for tabs", { ...good, shareTabs: "" }, /'shareTabs' must be/],
+    ["a wrap that is none", { ...good, wrapTransport: "none" }, /'wrapTransport' must be a function/],
     ["an onError that cannot be called", { ...good, onError: true }, /'onError' must be a function/],
   ])("throw at construction and say what to do: %s", (_, options, message) => {
     expect(() => createFanfare(options as FanfareOptions)).toThrow(message);

@@ -165,6 +165,38 @@ describe("fallback", () => {
     expect(statuses).toEqual(["closed"]);
   });
 
+  it("begins with the socket again when the network comes back", async () => {
+    const server = new FakeServer();
+    const world = new World();
+    world.fetch = server.fetch;
+    server.refuseConnections = "unreachable";
+    const connection = new Connection(
+      {
+        url: "http://fake.test",
+        policy: DEFAULT_POLICY,
+        tokens: new Tokens(() => fakeToken({ sub: "mira" })),
+        transport: server.transport,
+        otherTransport: pollingTransport(world, 3000),
+        environment: world,
+        report: () => {},
+      },
+      { opened: () => {}, message: () => {}, closed: () => {} },
+    );
+    const transports = new Set<unknown>();
+    connection.state.subscribe(() => transports.add(connection.state.getSnapshot().transport));
+    connection.start();
+    for (let attempts = 0; attempts < 3; attempts = connection.state.getSnapshot().attempt) {
+      await pass(100);
+    }
+    // The next attempt would be polling's.
+    server.refuseConnections = null;
+    connection.wake();
+    await settle();
+    expect(connection.state.getSnapshot()).toMatchObject({ status: "connected", transport: "socket" });
+    expect(transports).not.toContain("polling");
+    connection.stop();
+  });
+
   it("takes turns when neither works", async () => {
     const kinds: string[] = [];
     const unreachable = new FakeServer();

@@ -80,6 +80,7 @@ export class Connection implements Line {
 
   wake(): void {
     if (this.#retry.isSet) {
+      this.#fallback.forget();
       this.state.update({ status: "reconnecting", attempt: 0 });
       this.#attempt();
     } else if (this.#session?.isOpen) {

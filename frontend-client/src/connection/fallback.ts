@@ -34,6 +34,11 @@ export class Fallback {
     }
   }
 
+  /** The network may be another now: what could not be opened before may be opened. */
+  forget(): void {
+    this.#failures = 0;
+  }
+
   /** The transport could not be opened, for reasons of its own. */
   failed(transport: Transport): void {
     // When polling fails as well, the two take turns.
