@@ -18,7 +18,7 @@ fmt:
 lint:
 	@scripts/lint.sh
 
-## gen: write the files that are made from the code (settings, schemas, types, requirements)
+## gen: write the files that are made from the code (settings, schemas, types, requirements, the demo)
 gen:
 	@scripts/gen.sh
 

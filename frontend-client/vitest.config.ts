@@ -1,8 +1,17 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
+const source = fileURLToPath(new URL("./src", import.meta.url));
+
 export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^@fanfare\/client$/, replacement: `${source}/index.ts` },
+      { find: /^@fanfare\/client\/(\w+)$/, replacement: `${source}/$1/index.ts` },
+    ],
+  },
   test: {
-    include: ["src/**/*.test.{ts,tsx}", "test/**/*.test.{ts,tsx}"],
+    include: ["src/**/*.test.{ts,tsx}", "test/**/*.test.{ts,tsx}", "demo/test/**/*.test.{ts,tsx}"],
     typecheck: { enabled: false },
     restoreMocks: true,
   },

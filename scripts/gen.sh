@@ -6,4 +6,8 @@ cd "$(dirname "$0")/.."
 export UPDATE_GENERATED=1
 cargo test --quiet --all-targets -- generated current
 cargo fmt
+# The demo application, built for the binary. Without Node.js it stays as it is, and the tests say so if that is too old.
+if command -v npm >/dev/null; then
+    (cd frontend-client && { [ -d node_modules ] || npm ci --no-audit --no-fund --loglevel=error; } && npm run --silent demo:build)
+fi
 git --no-pager diff --stat 2>/dev/null || true

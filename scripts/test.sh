@@ -73,7 +73,7 @@ python_client() (
 
 frontend() (
     cd frontend-client || exit 1
-    npm ci --no-audit --no-fund --loglevel=error && npm run lint && npm run build && npm run size && npm run package:check && npm test
+    npm ci --no-audit --no-fund --loglevel=error && npm run lint && npm run build && npm run size && npm run package:check && npm run demo:check && npm test
 )
 
 # Chromium, with the pages and the server of this tree.

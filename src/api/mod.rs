@@ -126,7 +126,7 @@ pub fn router(state: ApiState) -> Router {
         .merge(graphql)
         .with_state(state.clone())
         .merge(openapi::routes(document))
-        .merge(site::routes());
+        .merge(site::routes(&options));
     dress(routes, state.clock, &options)
 }
 

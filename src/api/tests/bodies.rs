@@ -65,7 +65,7 @@ async fn a_request_that_takes_too_long_is_ended() {
 #[tokio::test]
 async fn what_is_not_there_is_a_problem_too() {
     let api = Api::start().await;
-    for path in ["/nothing", "/api", "/api/rooms", "/site/../secret", "/site/none.js", "/%ff"] {
+    for path in ["/nothing", "/api", "/api/rooms", "/assets/../secret", "/assets/none.js", "/%ff"] {
         api.get(path, None).await.problem(404, "not_found");
     }
     let wrong_method = api.get("/api/ws/token", None).await;

@@ -70,31 +70,104 @@ async fn a_request_id_is_kept_or_made() {
     }
 }
 
+/// What the page's own text names with `src=` or `href=`.
+fn needed_by(page: &str) -> Vec<String> {
+    let paths = page.split(['"', '\'']).filter(|part| part.starts_with('/') && part.contains('.'));
+    paths.map(str::to_owned).collect()
+}
+
+async fn fetched(api: &Api, path: &str, header: (&str, &str)) -> Answer {
+    let mut request = request("GET", path, None, Body::empty());
+    request.headers_mut().insert(
+        axum::http::HeaderName::from_bytes(header.0.as_bytes()).unwrap(),
+        header.1.parse().unwrap(),
+    );
+    api.send(request).await
+}
+
+// req: T19
 #[tokio::test]
-async fn the_page_and_the_documentation_come_from_the_binary() {
+async fn the_demo_comes_from_the_binary_whole() {
     let api = Api::start().await;
     let page = api.get("/", None).await;
     assert_eq!(
-        (page.status, page.header("content-type")),
-        (StatusCode::OK, Some("text/html; charset=utf-8"))
+        (page.status, page.header("content-type"), page.header("cache-control")),
+        (StatusCode::OK, Some("text/html; charset=utf-8"), Some("no-cache"))
     );
-    let mut assets: Vec<_> = page.text.split('"').filter(|part| part.starts_with("/site/")).collect();
-    assets.push("/site/socket.io.esm.min.js");
-    assets.push("/favicon.ico");
-    for asset in &assets {
-        let file = api.get(asset, None).await;
-        assert_eq!(file.status, 200, "{asset}");
-        let mut again = request("GET", asset, None, Body::empty());
-        again.headers_mut().insert("if-none-match", file.headers["etag"].clone());
-        let again = api.send(again).await;
-        assert_eq!((again.status, again.text.as_str()), (StatusCode::NOT_MODIFIED, ""), "{asset}");
+    assert_eq!(page.header("cross-origin-opener-policy"), Some("same-origin"));
+    assert!(!page.text.contains("https://"), "nothing is loaded from elsewhere: {}", page.text);
+    let needed = needed_by(&page.text);
+    assert!(needed.len() >= 4, "script, style, theme and icon: {needed:?}");
+    for path in needed.iter().map(String::as_str).chain(["/favicon.ico", "/LICENSES.txt"]) {
+        let file = api.get(path, None).await;
+        assert_eq!(file.status, 200, "{path}");
+        let policy = file.header("content-security-policy").unwrap();
+        assert!(policy.contains("connect-src 'self';") && !policy.contains("unsafe"), "{path}: {policy}");
+        let caching = file.header("cache-control").unwrap();
+        assert_eq!(caching.contains("immutable"), path.starts_with("/assets/"), "{path}: {caching}");
+        let again = fetched(&api, path, ("if-none-match", file.header("etag").unwrap())).await;
+        assert_eq!((again.status, again.text.as_str()), (StatusCode::NOT_MODIFIED, ""), "{path}");
+        assert_eq!(again.header("cache-control"), Some(caching), "{path}");
     }
-    for text in
-        [page.text, api.get("/site/style.css", None).await.text, api.get("/site/app.js", None).await.text]
-    {
-        assert!(!text.contains("https://"), "nothing is loaded from elsewhere");
-    }
+}
 
+#[tokio::test]
+async fn the_demo_s_own_addresses_are_the_page_and_no_others() {
+    let api = Api::start().await;
+    let page = api.get("/", None).await;
+    for path in ["/campaigns", "/campaigns/1", "/campaigns/1/settlements/2/structures/3"] {
+        let same = api.get(path, None).await;
+        assert_eq!((same.status, &same.text), (StatusCode::OK, &page.text), "{path}");
+        let again = fetched(&api, path, ("if-none-match", page.header("etag").unwrap())).await;
+        assert_eq!((again.status, again.text.as_str()), (StatusCode::NOT_MODIFIED, ""), "{path}");
+    }
+    for path in ["/campaign", "/index.html", "/assets", "/assets/", "/assets/index.html", "/settlements/1"] {
+        api.get(path, None).await.problem(404, "not_found");
+    }
+}
+
+/// A page that cannot sign anybody in must not offer it.
+#[tokio::test]
+async fn the_page_knows_what_the_server_offers() {
+    let page = async |dev_login, graphiql| {
+        let api = Api::with(|options| (options.dev_login, options.graphiql) = (dev_login, graphiql)).await;
+        let page = api.get("/campaigns/1", None).await;
+        let on = |name: &str| page.text.contains(&format!("<meta name=\"fanfare-{name}\" content=\"on\""));
+        let off = |name: &str| page.text.contains(&format!("<meta name=\"fanfare-{name}\" content=\"off\""));
+        for (name, offered) in [("dev-login", dev_login), ("graphiql", graphiql)] {
+            assert_eq!((on(name), off(name)), (offered, !offered), "{name}: {}", page.text);
+        }
+        page.header("etag").unwrap().to_owned()
+    };
+    let tags =
+        [page(true, true).await, page(true, false).await, page(false, true).await, page(false, false).await];
+    assert_eq!(std::collections::BTreeSet::from(tags).len(), 4, "each page has a tag of its own");
+}
+
+#[tokio::test]
+async fn assets_are_compressed_for_those_who_can_read_it() {
+    let api = Api::start().await;
+    let page = api.get("/", None).await.text;
+    let script = needed_by(&page).into_iter().find(|path| path.ends_with(".js") && path.contains("assets"));
+    let script = script.unwrap();
+    let plain = api.get(&script, None).await;
+    assert_eq!((plain.header("content-encoding"), plain.header("vary")), (None, Some("accept-encoding")));
+    for refused in ["br", "gzip;q=0", "gzip; q=0.0", "identity", "x-gzip-not"] {
+        let answer = fetched(&api, &script, ("accept-encoding", refused)).await;
+        assert_eq!(answer.header("content-encoding"), None, "{refused}");
+    }
+    for taken in ["gzip", "br, GZIP", "deflate, gzip;q=0.5"] {
+        let answer = fetched(&api, &script, ("accept-encoding", taken)).await;
+        assert_eq!(answer.header("content-encoding"), Some("gzip"), "{taken}");
+        let length: usize = answer.header("content-length").unwrap().parse().unwrap();
+        assert!(length < plain.text.len() / 2, "{length} of {}", plain.text.len());
+        assert_ne!(answer.header("etag"), plain.header("etag"));
+    }
+}
+
+#[tokio::test]
+async fn the_documentation_comes_from_the_binary() {
+    let api = Api::start().await;
     let moved = api.get("/api/docs", None).await;
     assert_eq!(moved.header("location"), Some("/api/docs/"));
     assert_eq!(api.get("/api/docs/", None).await.status, 200);

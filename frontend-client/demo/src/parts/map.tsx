@@ -1,0 +1,136 @@
+import { useId, useMemo } from "react";
+import { follow } from "../routing/router.js";
+import { settlementPath } from "../routing/routes.js";
+import type { SettlementData } from "../world/documents.js";
+import { frameOf, type Point, placeIn, roadsBetween } from "../world/map.js";
+import { useChanges } from "./flash.js";
+import { TerrainSign } from "./terrain.js";
+
+export interface WorldMapProps {
+  readonly name: string;
+  readonly settlements: readonly SettlementData[];
+}
+
+/** The settlements of a campaign where they are. Each is a link; it lights up when it changes. */
+export function WorldMap({ name, settlements }: WorldMapProps) {
+  const title = useId();
+  const coast = useId();
+  const placed = usePlaces(settlements);
+  const points = placed.map(({ place }) => place);
+  const mainland = placed.filter(({ settlement }) => terrainOf(settlement) !== "island");
+  const roads = roadsBetween(mainland.map(({ place }) => place));
+  return (
+    <figure className="map" data-testid="map">
+      {/* biome-ignore lint/a11y/useSemanticElements: inside SVG there is no other way to make a group of links. */}
+      <svg viewBox="0 0 1000 625" role="group" aria-labelledby={title}>
+        <title id={title}>{`Map of ${name}`}</title>
+        <defs>
+          <filter id={coast} x="-20%" y="-20%" width="140%" height="140%" colorInterpolationFilters="sRGB">
+            <feGaussianBlur stdDeviation="24" result="soft" />
+            <feColorMatrix in="soft" values="1 0 0 0 0  0 1 0 0 0  0 0 1 0 0  0 0 0 24 -8" result="shape" />
+            <feTurbulence type="fractalNoise" baseFrequency="0.012" numOctaves="4" seed="11" result="noise" />
+            <feDisplacementMap
+              in="shape"
+              in2="noise"
+              scale="70"
+              xChannelSelector="R"
+              yChannelSelector="G"
+              result="land"
+            />
+            <feMorphology in="land" operator="dilate" radius="9" result="wide" />
+            <feGaussianBlur in="wide" stdDeviation="3" result="shore" />
+            <feFlood className="map-shallow" result="water" />
+            <feComposite in="water" in2="shore" operator="in" result="shallow" />
+            <feMerge>
+              <feMergeNode in="shallow" />
+              <feMergeNode in="land" />
+            </feMerge>
+          </filter>
+        </defs>
+        <rect width="1000" height="625" className="map-sea" />
+        <Grid />
+        <g className="map-land" filter={`url(#${coast})`}>
+          {points.map(({ x, y }, index) => (
+            <circle key={placed[index]?.settlement.id} cx={x} cy={y} r="95" />
+          ))}
+          {roads.map(([a, b]) => (
+            <Road
+              key={`${a}-${b}`}
+              from={mainland[a]?.place}
+              to={mainland[b]?.place}
+              className="map-bridge"
+            />
+          ))}
+        </g>
+        {roads.map(([a, b]) => (
+          <Road key={`${a}-${b}`} from={mainland[a]?.place} to={mainland[b]?.place} className="map-road" />
+        ))}
+        {placed.map(({ settlement, place }) => (
+          <Marker key={settlement.id} settlement={settlement} place={place} />
+        ))}
+      </svg>
+    </figure>
+  );
+}
+
+const terrainOf = (settlement: SettlementData): string => String(settlement.variables["terrain"] ?? "plain");
+
+function usePlaces(settlements: readonly SettlementData[]) {
+  return useMemo(() => {
+    const frame = frameOf(settlements.map(({ position }) => position));
+    return settlements.map((settlement) => ({ settlement, place: placeIn(frame, settlement.position) }));
+  }, [settlements]);
+}
+
+function Grid() {
+  const lines = [1, 2, 3, 4, 5, 6, 7].map((n) => n * 125);
+  return (
+    <g className="map-grid">
+      {lines.map((at) => (
+        <path key={at} d={`M${at} 0V625M0 ${at}H1000`} />
+      ))}
+    </g>
+  );
+}
+
+interface RoadProps {
+  readonly from: Point | undefined;
+  readonly to: Point | undefined;
+  readonly className: string;
+}
+
+function Road({ from, to, className }: RoadProps) {
+  return from && to ? <path className={className} d={`M${from.x} ${from.y}L${to.x} ${to.y}`} /> : null;
+}
+
+function Marker({ settlement, place }: { readonly settlement: SettlementData; readonly place: Point }) {
+  const { id, campaignId, name, level, population, version } = settlement;
+  const changes = useChanges(version);
+  const path = settlementPath(campaignId, id);
+  const size = 11 + level * 1.2;
+  const people = population === 1 ? "1 person" : `${population.toLocaleString("en-GB")} people`;
+  return (
+    <a
+      href={path}
+      className="marker"
+      aria-label={`${name}, level ${level}, ${people}`}
+      data-testid={`map-${id}`}
+      onClick={(event) => follow(event, path)}
+    >
+      <g transform={`translate(${place.x} ${place.y})`}>
+        <g className="marker-body">
+          {changes > 0 && <circle key={changes} r={size} className="marker-ring" />}
+          <TerrainSign terrain={terrainOf(settlement)} />
+          <circle r={size + 9} className="marker-reach" />
+          <circle r={size} className="marker-town" />
+          <text className="marker-level" y="1">
+            {level}
+          </text>
+          <text className="marker-name" y={size + 24}>
+            {name}
+          </text>
+        </g>
+      </g>
+    </a>
+  );
+}
