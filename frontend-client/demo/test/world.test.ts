@@ -5,7 +5,7 @@ import { campaignPath, routeOf, settlementPath, structurePath } from "../src/rou
 import { dayFraction, later, momentOf, seasonOf, spanBetween } from "../src/world/calendar.js";
 import * as documents from "../src/world/documents.js";
 import { differences, disputes, pick } from "../src/world/editing.js";
-import { ASPECT, frameOf, placeIn, roadsBetween } from "../src/world/map.js";
+import { ASPECT, frameOf, isNameAbove, placeIn, roadsBetween } from "../src/world/map.js";
 import { isAtLeast, ROLES } from "../src/world/terms.js";
 
 describe("the documents", () => {
@@ -110,6 +110,17 @@ describe("the map", () => {
   it("has a frame for one place and for none", () => {
     expect(frameOf([]).width).toBeGreaterThan(0);
     expect(placeIn(frameOf([{ x: 5, y: 5 }]), { x: 5, y: 5 })).toEqual({ x: 500, y: 312.5 });
+  });
+
+  it("writes a name above its place when another place is below, unless one is above as well", () => {
+    const [high, low] = [
+      { x: 500, y: 300 },
+      { x: 460, y: 345 },
+    ];
+    expect(isNameAbove(high, [high, low])).toBe(true);
+    expect(isNameAbove(low, [high, low])).toBe(false);
+    expect(isNameAbove(high, [high, low, { x: 510, y: 260 }])).toBe(false);
+    expect(isNameAbove(high, [high, { x: 700, y: 345 }])).toBe(false);
   });
 
   it("connects all places by the shortest roads", () => {

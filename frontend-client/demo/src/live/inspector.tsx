@@ -93,7 +93,12 @@ function Event({ entry }: { readonly entry: EventEntry }) {
   const [campaign, ...others] = places;
   return (
     <li className="event" data-arrival={arrival} data-type={type} data-testid="event">
-      <p className="event-what">{summary}</p>
+      <p className="event-what">
+        {summary}
+        <span className="event-latency">
+          {arrival === "recovered" ? <b>recovered</b> : `${Math.round(latencyMs)} ms`}
+        </span>
+      </p>
       <p className="event-about">
         <span
           className="event-place"
@@ -104,9 +109,6 @@ function Event({ entry }: { readonly entry: EventEntry }) {
         </span>
         <span>{inWords(type)}</span>
         <span>{nameOf(by)}</span>
-        <span className="event-latency">
-          {arrival === "recovered" ? <b>recovered</b> : `${Math.round(latencyMs)} ms`}
-        </span>
       </p>
     </li>
   );

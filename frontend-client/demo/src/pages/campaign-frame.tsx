@@ -1,7 +1,8 @@
 import { useApolloClient } from "@apollo/client/react";
 import type { RemovalCode } from "@fanfare/client";
+import { useCacheSync } from "@fanfare/client/apollo";
 import { useFanfare, useRoom } from "@fanfare/client/react";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useCallback, useMemo, useState } from "react";
 import { FaultPanel } from "../live/fault-panel.js";
 import { Inspector } from "../live/inspector.js";
 import { useJournal } from "../live/use-journal.js";
@@ -27,16 +28,11 @@ export function CampaignFrame({ route }: { readonly route: CampaignRoute }) {
   const room = `campaign:${campaignId}`;
   const apollo = useApolloClient();
   const fanfare = useFanfare();
+  const { removed, error: refusal } = useCacheSync(campaignId);
   const [journal, handlers] = useJournal(room);
-  const { removed, isReady, error: refusal } = useRoom(room, handlers);
+  useRoom(room, handlers);
   const { data, error, retry } = usePageQuery(CAMPAIGN_PAGE, { id: campaignId });
   const campaign = data?.campaign;
-  useEffect(() => {
-    // What was read before the room was joined may have missed something.
-    if (isReady) {
-      retry();
-    }
-  }, [isReady, retry]);
   const refresh = useCallback(async () => {
     fanfare.retry();
     await apollo.refetchQueries({ include: "active" });

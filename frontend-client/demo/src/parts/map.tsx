@@ -2,7 +2,7 @@ import { useId, useMemo } from "react";
 import { follow } from "../routing/router.js";
 import { settlementPath } from "../routing/routes.js";
 import type { SettlementData } from "../world/documents.js";
-import { frameOf, type Point, placeIn, roadsBetween } from "../world/map.js";
+import { frameOf, isNameAbove, type Point, placeIn, roadsBetween } from "../world/map.js";
 import { useChanges } from "./flash.js";
 import { TerrainSign } from "./terrain.js";
 
@@ -66,7 +66,12 @@ export function WorldMap({ name, settlements }: WorldMapProps) {
           <Road key={`${a}-${b}`} from={mainland[a]?.place} to={mainland[b]?.place} className="map-road" />
         ))}
         {placed.map(({ settlement, place }) => (
-          <Marker key={settlement.id} settlement={settlement} place={place} />
+          <Marker
+            key={settlement.id}
+            settlement={settlement}
+            place={place}
+            isNameAbove={isNameAbove(place, points)}
+          />
         ))}
       </svg>
     </figure>
@@ -103,7 +108,13 @@ function Road({ from, to, className }: RoadProps) {
   return from && to ? <path className={className} d={`M${from.x} ${from.y}L${to.x} ${to.y}`} /> : null;
 }
 
-function Marker({ settlement, place }: { readonly settlement: SettlementData; readonly place: Point }) {
+interface MarkerProps {
+  readonly settlement: SettlementData;
+  readonly place: Point;
+  readonly isNameAbove: boolean;
+}
+
+function Marker({ settlement, place, isNameAbove: isAbove }: MarkerProps) {
   const { id, campaignId, name, level, population, version } = settlement;
   const changes = useChanges(version);
   const path = settlementPath(campaignId, id);
@@ -126,7 +137,7 @@ function Marker({ settlement, place }: { readonly settlement: SettlementData; re
           <text className="marker-level" y="1">
             {level}
           </text>
-          <text className="marker-name" y={size + 24}>
+          <text className="marker-name" y={isAbove ? -size - 11 : size + 24}>
             {name}
           </text>
         </g>

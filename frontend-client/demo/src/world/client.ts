@@ -6,10 +6,10 @@ import {
   type Reference,
 } from "@apollo/client";
 import { createFanfare, type Fanfare } from "@fanfare/client";
+import { bindApolloCache } from "@fanfare/client/apollo";
 import { authorized } from "../network/authorized.js";
 import { Network } from "../network/network.js";
 import type { Session, Sessions } from "../session/session.js";
-import { keepCurrent } from "./sync.js";
 
 /** Everything that belongs to one signed-in user. */
 export interface Client {
@@ -59,7 +59,7 @@ function newClient(sessions: Sessions, userId: string): { client: Client; end: (
     link: new HttpLink({ uri: "/graphql", fetch: authorized(sessions, network.fetch) }),
     cache: new InMemoryCache({ typePolicies: { Query: { fields: BY_ID } } }),
   });
-  const unbind = keepCurrent(fanfare, apollo);
+  const { unbind } = bindApolloCache(fanfare, apollo);
   const end = () => {
     unbind();
     fanfare.close();

@@ -60,3 +60,16 @@ export function roadsBetween(points: readonly Point[]): [number, number][] {
   }
   return roads;
 }
+
+/** How far a name reaches to each side of its place, and how far below, in a drawing of 1000 × 625. */
+const NAME_REACH = { x: 130, y: 75 };
+
+/** Whether a place's name stands better above it than below: when another place is where it would be. */
+export function isNameAbove(place: Point, places: readonly Point[]): boolean {
+  const isTaken = (direction: 1 | -1) =>
+    places.some(({ x, y }) => {
+      const down = (y - place.y) * direction;
+      return Math.abs(x - place.x) < NAME_REACH.x && down > 0 && down < NAME_REACH.y;
+    });
+  return isTaken(1) && !isTaken(-1);
+}
