@@ -1,12 +1,12 @@
 import { type ApolloClient, type Cache, InMemoryCache, ObservableQuery } from "@apollo/client";
 import type { Fanfare } from "../fanfare.js";
 import { type Envelope, EVENT_TYPES, type Position } from "../generated/protocol.js";
-import { type Change, changesOf, roomName } from "./changes.js";
-import { Doubts } from "./doubts.js";
-import { Frames } from "./frames.js";
-import { Journal } from "./journal.js";
+import { type Change, changesOf, roomName } from "../sync/changes.js";
+import { Doubts } from "../sync/doubts.js";
+import { Frames } from "../sync/frames.js";
+import { Journal } from "../sync/journal.js";
+import { type EntityPolicy, Policies, worldPolicies } from "../sync/policies.js";
 import { guardAgainstLateAnswers } from "./late.js";
-import { type EntityPolicy, Policies, worldPolicies } from "./policies.js";
 import { Rereads } from "./rereads.js";
 import { sortedByScreen } from "./screen.js";
 import { dropField } from "./store.js";
@@ -137,6 +137,9 @@ class Binding implements ApolloBinding {
     return new Promise((resolve) => {
       this.#onSettled.push(resolve);
       this.#enqueue([{ do: "doubt", of: roomName(room), fields: "all" }]);
+      // At once: what is asked for from now on is not out of date.
+      this.#frames.cancel();
+      this.#flush();
     });
   }
 

@@ -1,5 +1,6 @@
 import { type DocumentNode, type FieldNode, Kind } from "graphql";
-import { isObject } from "./store.js";
+
+import { isObject } from "../sync/values.js";
 
 const FRAGMENTS = new Map<string, DocumentNode>();
 /** Entities of one type come with the same few sets of fields; more are not kept. */

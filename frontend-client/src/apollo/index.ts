@@ -5,6 +5,6 @@
  * @packageDocumentation
  */
 
+export { type EntityPolicy, type ListPolicy, worldPolicies } from "../sync/policies.js";
 export { type ApolloBinding, bindApolloCache } from "./binding.js";
-export { type EntityPolicy, type ListPolicy, worldPolicies } from "./policies.js";
 export { useCacheSync } from "./use-cache-sync.js";

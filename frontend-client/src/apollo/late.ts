@@ -1,7 +1,7 @@
 import { type ApolloCache, type ApolloClient, ApolloLink, type Cache, Observable } from "@apollo/client";
-import type { Change } from "./changes.js";
-import type { Journal } from "./journal.js";
-import type { Policies } from "./policies.js";
+import type { Change } from "../sync/changes.js";
+import type { Journal } from "../sync/journal.js";
+import type { Policies } from "../sync/policies.js";
 import { type Selected, selectionsOf } from "./selections.js";
 import { fieldOf, peek, type Stored } from "./store.js";
 
@@ -18,7 +18,7 @@ export interface LateContext {
 
 /**
  * Keeps answers that come late from overwriting what is newer: a link notes when each request was sent, and what the
- * cache writes of its answer is corrected in the same transaction, before anybody sees it.
+ * cache writes of its answer is corrected in the same transaction, before anybody sees it. See ADR 0013.
  */
 export function guardAgainstLateAnswers(apollo: ApolloClient, context: LateContext): () => void {
   const { cache } = apollo;

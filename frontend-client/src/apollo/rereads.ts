@@ -1,8 +1,8 @@
 import type { ApolloClient, ObservableQuery } from "@apollo/client";
 import { CombinedGraphQLErrors } from "@apollo/client/errors";
 import type { DocumentNode } from "graphql";
+import { Doubts } from "../sync/doubts.js";
 import { Timer } from "../timer.js";
-import { Doubts } from "./doubts.js";
 
 /** At most one reading of a query begins in so many milliseconds. */
 const INTERVAL_MS = 250;

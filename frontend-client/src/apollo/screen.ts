@@ -1,6 +1,6 @@
 import type { ApolloClient, ObservableQuery } from "@apollo/client";
-import { Doubts } from "./doubts.js";
-import type { Policies } from "./policies.js";
+import { Doubts } from "../sync/doubts.js";
+import type { Policies } from "../sync/policies.js";
 import { selectionsOf } from "./selections.js";
 
 /** What is out of date, sorted by whether somebody looks at it. */

@@ -1,7 +1,8 @@
 import { type ApolloCache, InMemoryCache } from "@apollo/client";
 import type { DocumentNode, FieldNode, FragmentDefinitionNode, SelectionSetNode } from "graphql";
-import type { Policies } from "./policies.js";
-import { identify, isObject } from "./store.js";
+import type { Policies } from "../sync/policies.js";
+import { isObject } from "../sync/values.js";
+import { identify } from "./store.js";
 
 /** An object in a result: which entity it is, and the fields that the query selects of it, as the cache names them. */
 export interface Selected {

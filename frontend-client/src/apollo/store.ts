@@ -1,11 +1,9 @@
 import type { ApolloCache, Reference } from "@apollo/client";
-import type { Policy } from "./policies.js";
+import type { Policy } from "../sync/policies.js";
+import { isObject, type Values } from "../sync/values.js";
 
 /** An object as the cache stores it: by store field name, which includes the arguments. */
 export type Stored = Readonly<Record<string, unknown>>;
-
-/** Values of an entity by field name. */
-export type Values = Readonly<Record<string, unknown>>;
 
 /** `settlements({"first":5})` → `settlements`. */
 export function fieldOf(storeFieldName: string): string {
@@ -30,10 +28,6 @@ export function argumentsOf(storeFieldName: string): Arguments | null {
   } catch {
     return null;
   }
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 export function isReference(value: unknown): value is Reference {

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { ApolloLink, Observable } from "@apollo/client";
 import { buildSchema, graphql, print } from "graphql";
 import type { FakeServer } from "../../src/testing/index.js";
 
 /** The schema that the server publishes. */
-const schema = buildSchema(readFileSync(new URL("../../../docs/schema.graphql", import.meta.url), "utf8"));
+const schema = buildSchema(readFileSync(join(import.meta.dirname, "../../../docs/schema.graphql"), "utf8"));
 
 export interface Settlement {
   id: string;

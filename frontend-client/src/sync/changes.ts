@@ -2,7 +2,7 @@ import type { PayloadOf } from "../events.js";
 import type { Envelope, EventType } from "../generated/protocol.js";
 import type { Doubts } from "./doubts.js";
 import type { Policies, Policy } from "./policies.js";
-import type { Values } from "./store.js";
+import type { Values } from "./values.js";
 
 /** An entity is there with these values. */
 export interface Put {
