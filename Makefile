@@ -1,10 +1,14 @@
 # The commands of this repository. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt lint gen bench
+.PHONY: help run cluster test fmt lint gen bench
 
 ## run: build and start the server with the demo world (ARGS="--listen 127.0.0.1:4000" passes flags on)
 run:
 	@scripts/run.sh $(ARGS)
+
+## cluster: two instances, PostgreSQL, Redis and nginx on free ports, to try faults with (Ctrl-C ends all of it)
+cluster:
+	@scripts/cluster.sh
 
 ## test: everything that must hold before a change is merged; installs what is missing
 test:
@@ -14,7 +18,7 @@ test:
 fmt:
 	cargo fmt
 
-## lint: formatting, clippy, rustdoc, licences
+## lint: formatting, clippy, rustdoc, licences, what is in deploy/
 lint:
 	@scripts/lint.sh
 

@@ -9,14 +9,22 @@ packages=()
 need() {
     local command=$1
     shift
-    command -v "$command" >/dev/null || packages+=("$@")
+    # Debian has its servers where not every user looks.
+    PATH=$PATH:/usr/sbin command -v "$command" >/dev/null || packages+=("$@")
 }
 
 need cc build-essential
 need python3 python3 python3-venv
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages+=(postgresql)
-[ ! -e src/bus/redis.rs ] || need redis-server redis-server
-[ ! -e tests/clients/js/package.json ] && [ ! -e frontend-client/package.json ] || need npm nodejs npm
+need redis-server redis-server
+# For `make cluster` and for looking at deploy/ (scripts/deployment.sh).
+need nginx nginx
+need haproxy haproxy
+need promtool prometheus
+need shellcheck shellcheck
+need kubectl kubernetes-client
+docker compose version >/dev/null 2>&1 || need docker-compose docker-compose
+if [ -e tests/clients/js/package.json ] || [ -e frontend-client/package.json ]; then need npm nodejs npm; fi
 ! grep -qs '"playwright-core"' frontend-client/package.json || need chromium chromium
 if [ -e tests/clients/python ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     packages+=(python3-venv)
@@ -36,7 +44,7 @@ if ! command -v apt-get >/dev/null; then
     exit 0
 fi
 echo "installing ${packages[*]}"
-# The tests start databases of their own: the package must not start one for the machine.
+# The tests start servers of their own: the packages must not start any for the machine, now or at its next start.
 cluster=/etc/postgresql-common/createcluster.conf
 if [[ " ${packages[*]} " == *" postgresql "* ]] && [ ! -e "$cluster" ]; then
     "${as_root[@]}" mkdir -p "$(dirname "$cluster")"
@@ -44,3 +52,10 @@ if [[ " ${packages[*]} " == *" postgresql "* ]] && [ ! -e "$cluster" ]; then
 fi
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+if command -v systemctl >/dev/null; then
+    for service in redis-server nginx haproxy prometheus; do
+        [[ " ${packages[*]} " == *" $service "* ]] || continue
+        "${as_root[@]}" systemctl disable --quiet "$service" || true
+        [ ! -d /run/systemd/system ] || "${as_root[@]}" systemctl stop "$service" || true
+    done
+fi

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formatting, clippy, rustdoc, licences. The tests run them one by one through the same names.
+# Formatting, clippy, rustdoc, licences, what is in deploy/. The tests run them one by one through the same names.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,8 +18,10 @@ lint_dependencies() {
     fi
 }
 
+lint_deploy() { scripts/deployment.sh; }
+
 if [ $# -eq 0 ]; then
-    lint_fmt && lint_clippy && lint_rustdoc && lint_dependencies
+    lint_fmt && lint_clippy && lint_rustdoc && lint_dependencies && lint_deploy
 else
     "lint_$1"
 fi

@@ -4,7 +4,7 @@
 # The last line counts: every test is one, every check without tests of its own is one.
 # With CI=true a skip is a failure.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 passed=0
 failed=0
@@ -91,6 +91,7 @@ step "format" scripts/lint.sh fmt
 step "clippy" scripts/lint.sh clippy
 step "rustdoc" scripts/lint.sh rustdoc
 step "licences and sources" scripts/lint.sh dependencies
+step "deployment files" scripts/lint.sh deploy
 
 if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
     export FANFARE_TEST_POSTGRES=required

@@ -1,5 +1,6 @@
 //! The command line: what can be asked of the program, and its answers.
 
+mod healthcheck;
 mod serve;
 
 use std::{ffi::OsString, path::Path, process::ExitCode, time::Duration};
@@ -39,6 +40,8 @@ enum Command {
     Token(TokenArgs),
     /// Check the invariants of the database and print what is broken
     Doctor,
+    /// Ask the instance on this machine whether it is alive: for container health checks
+    Healthcheck(healthcheck::Options),
     /// Measure what a server delivers and what it costs, to size machines
     Bench(Box<bench::Options>),
     /// The identity of the log
@@ -113,8 +116,8 @@ fn load(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Failure> {
         Some(Command::Migrate | Command::Seed | Command::Doctor | Command::Epoch(_)) => {
             settings.check_database()
         }
-        // The servers that it starts get settings of their own.
-        Some(Command::Bench(_)) => Mistakes::default(),
+        // The servers that the bench starts get settings of their own; the one that is asked has checked its own.
+        Some(Command::Bench(_) | Command::Healthcheck(_)) => Mistakes::default(),
     });
     if !mistakes.is_empty() {
         return Err(Failure::Start(mistakes.to_string()));
@@ -133,6 +136,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Migrate => wait(migrate(&settings)),
         Command::Seed => wait(seed(&settings)),
         Command::Doctor => wait(doctor(&settings)),
+        Command::Healthcheck(options) => wait(healthcheck::ask(&settings, &options)),
         Command::Bench(options) => {
             bench::run(&options)?;
             Ok(ExitCode::SUCCESS)

@@ -61,6 +61,30 @@ async fn health_is_public_and_metrics_are_not() {
     assert!(text.contains("# HELP store_queries_total"), "{text}");
 }
 
+/// What a container runs to learn whether its server works, without a shell or curl.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_asks_itself_how_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Process::start(folder.path(), &[]);
+    let ask = |address: &str, args: &[&str]| {
+        let mut command = fanfare(folder.path(), &["healthcheck", "--timeout", "10s"]);
+        // An address that cannot be reached from outside is not asked through anybody's proxy.
+        command.args(args).env("FANFARE_LISTEN", address).env("http_proxy", "http://127.0.0.1:1");
+        let output = command.output().unwrap();
+        let told = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(told).unwrap())
+    };
+    let everywhere = format!("0.0.0.0:{}", server.address.port());
+    let (code, told) = ask(&everywhere, &[]);
+    assert_eq!((code, told.contains("alive")), (Some(0), true), "{told}");
+    let (code, told) = ask(&everywhere, &["--ready"]);
+    assert_eq!((code, told.contains("database")), (Some(0), true), "{told}");
+
+    drop(server);
+    let (code, told) = ask(&everywhere, &[]);
+    assert_eq!((code, told.contains("does not answer")), (Some(1), true), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_ends_it_in_order() {
     let folder = tempfile::tempdir().unwrap();

@@ -7,7 +7,8 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { inTime } from "./wait.js";
 
-const BINARY =
+/** The program under test. */
+export const BINARY =
     process.env.FANFARE_BIN ?? path.resolve(import.meta.dirname, "../../../../target/debug/fanfare");
 
 /** Tokens are made with it here, so that a test can make bad ones. */
