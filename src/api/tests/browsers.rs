@@ -78,10 +78,9 @@ fn needed_by(page: &str) -> Vec<String> {
 
 async fn fetched(api: &Api, path: &str, header: (&str, &str)) -> Answer {
     let mut request = request("GET", path, None, Body::empty());
-    request.headers_mut().insert(
-        axum::http::HeaderName::from_bytes(header.0.as_bytes()).unwrap(),
-        header.1.parse().unwrap(),
-    );
+    request
+        .headers_mut()
+        .insert(axum::http::HeaderName::from_bytes(header.0.as_bytes()).unwrap(), header.1.parse().unwrap());
     api.send(request).await
 }
 
