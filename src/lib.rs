@@ -16,6 +16,7 @@
 //! * [`protocol`]: the wire: ids, rooms, events, envelope, commands, problems.
 //! * [`store`]: the database: state, log and transactions on SQLite and PostgreSQL.
 //! * [`telemetry`]: log lines and metrics.
+//! * [`users`]: what operators do about users: revocation.
 //! * [`world`]: campaigns, settlements, structures and the world's clock: every change with its events.
 
 // The modules are described above and not on the lines below: a description there would make rustdoc look for the
@@ -32,6 +33,7 @@ pub mod hub;
 pub mod protocol;
 pub mod store;
 pub mod telemetry;
+pub mod users;
 pub mod world;
 
 pub use app::{App, serve};

@@ -26,6 +26,8 @@ pub(super) struct Claims {
     scope: Option<String>,
     #[serde(default, deserialize_with = "present")]
     session_exp: Option<NumericDate>,
+    #[serde(default, deserialize_with = "present")]
+    session_iat: Option<NumericDate>,
 }
 
 /// The claims of a token that we sign.
@@ -43,6 +45,9 @@ pub(super) struct OwnClaims<'a> {
     /// Tickets only: when the token expires that the ticket stands for, and with it the connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) session_exp: Option<i64>,
+    /// Tickets only: when that token was issued; 0 when it does not say, which is before every revocation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) session_iat: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -86,13 +91,18 @@ impl Claims {
             return Err(TokenProblem::Expired);
         }
         let user_id = self.sub.parse().map_err(|_| TokenProblem::Invalid)?;
-        let (scopes, ends) = match usage {
-            Use::Api | Use::Handshake => (Scopes::parse(self.scope.as_deref().unwrap_or_default()), self.exp),
+        let (scopes, began, ends) = match usage {
+            Use::Api | Use::Handshake => {
+                (Scopes::parse(self.scope.as_deref().unwrap_or_default()), self.iat, self.exp)
+            }
             // A ticket opens a connection and can do nothing else.
-            Use::Ticket => (Scopes::default(), self.session_exp.unwrap_or(self.exp)),
+            Use::Ticket => {
+                (Scopes::default(), self.session_iat.or(self.iat), self.session_exp.unwrap_or(self.exp))
+            }
         };
+        let issued_at = began.and_then(NumericDate::timestamp);
         let expires_at = ends.timestamp().ok_or(TokenProblem::Invalid)?;
-        Ok(Identity::verified(user_id, self.name.as_deref(), scopes, expires_at))
+        Ok(Identity::verified(user_id, self.name.as_deref(), scopes, issued_at, expires_at))
     }
 
     /// Whether the token lives no longer than a ticket may and was not made in the future.

@@ -50,7 +50,7 @@ impl Access {
     pub async fn role(&self, user: &UserId, root: &Root) -> Result<Option<Role>, StoreError> {
         let membership = match root {
             Root::Campaign(id) => members::role(&self.store, *id, user).await?,
-            Root::User(_) | Root::Session(_) => None,
+            Root::User(_) | Root::Session(_) | Root::Instances => None,
         };
         Ok(role_in(root, user, membership))
     }
@@ -65,7 +65,7 @@ impl Access {
         tx.lock(std::slice::from_ref(&grant.root)).await?;
         let membership = match &grant.root {
             Root::Campaign(id) => members::role(&mut *tx, *id, &grant.user).await?,
-            Root::User(_) | Root::Session(_) => None,
+            Root::User(_) | Root::Session(_) | Root::Instances => None,
         };
         decide(&grant.room, grant.action, role_in(&grant.root, &grant.user, membership)).map(drop)
     }

@@ -8,6 +8,7 @@ pub struct Identity {
     user_id: UserId,
     name: Option<String>,
     scopes: Scopes,
+    issued_at: Option<Timestamp>,
     expires_at: Timestamp,
 }
 
@@ -16,12 +17,15 @@ pub struct Identity {
 pub enum Scope {
     /// Publish events for any campaign through `POST /api/events`: for services, not for people.
     EventsPublish,
+    /// Act on other users: revoke their access. For the operators' own tools.
+    Admin,
 }
 
 /// The scopes of a token. Names we do not know are ignored: a token may serve other services too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Scopes {
     events_publish: bool,
+    admin: bool,
 }
 
 impl Identity {
@@ -33,9 +37,10 @@ impl Identity {
         user_id: UserId,
         name: Option<&str>,
         scopes: Scopes,
+        issued_at: Option<Timestamp>,
         expires_at: Timestamp,
     ) -> Self {
-        Self { user_id, name: name.and_then(display_name), scopes, expires_at }
+        Self { user_id, name: name.and_then(display_name), scopes, issued_at, expires_at }
     }
 
     /// An identity that this process vouches for itself: the seed world, a benchmark, a test. It has
@@ -46,6 +51,7 @@ impl Identity {
             user_id,
             name,
             Scopes::default(),
+            None,
             far_future.unwrap_or(Timestamp::from(jiff::Timestamp::UNIX_EPOCH)),
         )
     }
@@ -71,6 +77,12 @@ impl Identity {
         self.scopes
     }
 
+    /// When the token was issued, by its own word. For a ticket: when the token was issued that the ticket
+    /// was made for. A token need not say it; then a revocation of its user refuses it for good.
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        self.issued_at
+    }
+
     /// When the token, and with it a connection, ends. For a ticket: when the token ends that the
     /// ticket was made for, since the ticket only opens the connection.
     pub fn expires_at(&self) -> Timestamp {
@@ -92,12 +104,13 @@ impl Identity {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 1] = [Self::EventsPublish];
+    pub const ALL: [Self; 2] = [Self::EventsPublish, Self::Admin];
 
     /// The scope's name in a token.
     pub const fn name(self) -> &'static str {
         match self {
             Self::EventsPublish => "events:publish",
+            Self::Admin => "admin",
         }
     }
 }
@@ -106,13 +119,14 @@ impl Scopes {
     /// Reads a token's `scope` claim: names separated by spaces.
     pub fn parse(text: &str) -> Self {
         let has = |scope: Scope| text.split(' ').any(|name| name == scope.name());
-        Self { events_publish: has(Scope::EventsPublish) }
+        Self { events_publish: has(Scope::EventsPublish), admin: has(Scope::Admin) }
     }
 
     /// Whether `scope` is among them.
     pub fn contains(self, scope: Scope) -> bool {
         match scope {
             Scope::EventsPublish => self.events_publish,
+            Scope::Admin => self.admin,
         }
     }
 

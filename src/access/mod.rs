@@ -1,6 +1,6 @@
 //! Who is asking, and what they may do.
 //!
-//! Owns the way from a token to an [`Identity`] ([`Verifier`]) and from an identity, a room and an
+//! Owns the way from a token to an [`Identity`] ([`Verifier`], which knows the [`Revocations`]) and from an identity, a room and an
 //! [`Action`] to a [`Grant`] ([`Access`]). Promises that nobody else can make either: an `Identity`
 //! means that a token was checked, a `Grant` means that the database said yes. A service takes the
 //! grant as an argument, so it cannot be called without one. A room that a user may not see is
@@ -18,6 +18,7 @@ mod jwks;
 mod keys;
 mod options;
 mod policy;
+mod revocations;
 mod secret;
 mod signer;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use identity::{Identity, Scope, Scopes};
 pub use jwks::JwksError;
 pub use options::{AccessOptions, AccessOptionsError, JwksOptions, JwksSource};
 pub use policy::{Action, decide, required_role, role_in};
+pub use revocations::Revocations;
 pub use secret::Secret;
 pub use signer::{NewToken, Signer, SigningError};
 pub use token::{TICKET_TTL, TokenProblem, Use};

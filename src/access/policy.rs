@@ -50,7 +50,8 @@ impl Action {
 /// The weakest role that may do `action` in a room of this kind, or `None` when nobody may.
 ///
 /// Settlements and structures go by the user's role in their campaign. In a user's room its user has
-/// the role OWNER and everybody else none. Sessions are not there yet, so nobody may do anything.
+/// the role OWNER and everybody else none. Sessions are not there yet, and what the instances tell each
+/// other is nobody's business, so nobody may do anything.
 pub const fn required_role(kind: RoomKind, action: Action) -> Option<Role> {
     use Action::{Administer, AdvanceTime, Create, Delete, Edit, Invalidate, View};
     match (kind, action) {
@@ -71,7 +72,10 @@ pub const fn required_role(kind: RoomKind, action: Action) -> Option<Role> {
         (RoomKind::User, View) => Some(Role::Owner),
         (RoomKind::User, Edit | Create | Delete | AdvanceTime | Invalidate | Administer) => None,
 
-        (RoomKind::Session, View | Edit | Create | Delete | AdvanceTime | Invalidate | Administer) => None,
+        (
+            RoomKind::Session | RoomKind::Instances,
+            View | Edit | Create | Delete | AdvanceTime | Invalidate | Administer,
+        ) => None,
     }
 }
 
@@ -80,7 +84,7 @@ pub fn role_in(root: &Root, user: &UserId, membership: Option<Role>) -> Option<R
     match root {
         Root::Campaign(_) => membership,
         Root::User(owner) => (owner == user).then_some(Role::Owner),
-        Root::Session(_) => None,
+        Root::Session(_) | Root::Instances => None,
     }
 }
 

@@ -84,6 +84,7 @@ impl Signer {
             name: identity.name(),
             scope: None,
             session_exp: Some(session),
+            session_iat: Some(identity.issued_at().map_or(0, |at| at.millis().div_euclid(1_000))),
         };
         sign(&claims, &self.0.tickets)
     }
@@ -105,6 +106,7 @@ impl Signer {
             name: token.name.as_deref(),
             scope: token.scopes.claim(),
             session_exp: None,
+            session_iat: None,
         };
         sign(&claims, key)
     }

@@ -10,6 +10,7 @@ use super::{
     jwks::{Jwks, JwksError},
     keys::VerifyKey,
     options::{AccessOptions, AccessOptionsError, JwksSource},
+    revocations::Revocations,
     token::{TokenProblem, Use},
 };
 use crate::clock::Clock;
@@ -27,6 +28,7 @@ struct Inner {
     secrets: Vec<VerifyKey>,
     ticket_secrets: Vec<VerifyKey>,
     jwks: Option<Arc<Jwks>>,
+    revocations: Revocations,
 }
 
 impl Verifier {
@@ -39,7 +41,13 @@ impl Verifier {
         let keys = |secrets: &[_]| secrets.iter().map(VerifyKey::hmac).collect();
         let (secrets, ticket_secrets) = (keys(&options.secrets), keys(options.ticket_secrets()));
         let jwks = options.jwks.clone().map(|jwks| Jwks::new(jwks, clock.clone())).transpose()?.map(Arc::new);
-        Ok(Self(Arc::new(Inner { options, clock, secrets, ticket_secrets, jwks })))
+        let revocations = Revocations::default();
+        Ok(Self(Arc::new(Inner { options, clock, secrets, ticket_secrets, jwks, revocations })))
+    }
+
+    /// Which tokens are refused although they are good. Empty until somebody fills it and keeps it true.
+    pub fn revocations(&self) -> &Revocations {
+        &self.0.revocations
     }
 
     /// Reads the key set, if there is one: once at start, so that the first user does not wait for it.
@@ -76,7 +84,11 @@ impl Verifier {
             return Err(TokenProblem::Invalid);
         }
         let claims = self.0.signed_claims(token, &header, usage).await?;
-        claims.accept(&self.0.options, usage, self.0.clock.now())
+        let identity = claims.accept(&self.0.options, usage, self.0.clock.now())?;
+        if self.0.revocations.refuse(identity.user_id(), identity.issued_at()) {
+            return Err(TokenProblem::Revoked);
+        }
+        Ok(identity)
     }
 }
 

@@ -24,6 +24,7 @@ mod site;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod users;
 
 use std::{sync::Arc, time::Duration};
 
@@ -55,6 +56,7 @@ use crate::{
     access::{Signer, Verifier},
     clock::Clock,
     store::Store,
+    users::Users,
     world::World,
 };
 
@@ -63,6 +65,7 @@ use crate::{
 pub struct ApiState {
     pub store: Store,
     pub world: World,
+    pub users: Users,
     pub verifier: Verifier,
     pub signer: Signer,
     pub clock: Clock,
@@ -141,6 +144,7 @@ fn routes(options: &ApiOptions) -> OpenApiRouter<ApiState> {
     let mut routes = OpenApiRouter::with_openapi(openapi::Description::openapi())
         .routes(routes!(tokens::ws_token))
         .routes(routes!(history::room_events))
+        .routes(routes!(users::revoke))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz));
     if options.dev_login {

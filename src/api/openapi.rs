@@ -30,6 +30,7 @@ use crate::protocol::ProblemDocument;
     tags(
         (name = "tokens", description = "Tickets for the handshake"),
         (name = "events", description = "The log: reading it, and publishing into it"),
+        (name = "users", description = "What operators do about users"),
         (name = "operations", description = "What load balancers and operators ask"),
     ),
     modifiers(&Bearer),

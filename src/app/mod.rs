@@ -31,6 +31,7 @@ use crate::{
     protocol::Problem,
     store::{Store, StoreError, campaigns},
     telemetry::Metrics,
+    users::Users,
     world::World,
 };
 
@@ -42,6 +43,7 @@ pub struct App {
     pub signer: Signer,
     pub publisher: Publisher,
     pub world: World,
+    pub users: Users,
     pub hub: Hub,
     pub gateway: Gateway,
     /// What clients reach over HTTP, without the sockets.
@@ -68,6 +70,8 @@ pub enum BuildError {
     },
     #[error("cannot bring the tables up to date: {0}")]
     Migration(StoreError),
+    #[error("cannot read which users' access is revoked: {0}")]
+    Revocations(StoreError),
     #[error("cannot fill the database with the demo world: {0} (FANFARE_SEED=false leaves it empty)")]
     Seed(#[from] Problem),
     #[error("cannot record metrics: {0}")]
@@ -103,6 +107,9 @@ impl App {
         let bus: Arc<dyn Bus> = Arc::new(MemoryBus::default());
         let publisher = Publisher::new(Arc::clone(&bus));
         let world = World::new(store.clone(), access, publisher.clone(), clock.clone());
+        let users = Users::new(store.clone(), publisher.clone(), clock.clone());
+        // From here on the gateway keeps it true.
+        verifier.revocations().load(&store).await.map_err(BuildError::Revocations)?;
 
         if settings.database.seeds(settings.server.mode)
             && campaigns::none(&store).await.map_err(Problem::from)?
@@ -118,6 +125,7 @@ impl App {
         let http = api::router(ApiState {
             store: store.clone(),
             world: world.clone(),
+            users: users.clone(),
             verifier,
             signer: signer.clone(),
             clock: clock.clone(),
@@ -126,7 +134,20 @@ impl App {
         });
         let rendered = metrics.clone();
         let admin = api::admin_router(move || rendered.render(), readiness);
-        Ok(Self { settings, clock, store, signer, publisher, world, hub, gateway, http, admin, metrics })
+        Ok(Self {
+            settings,
+            clock,
+            store,
+            signer,
+            publisher,
+            world,
+            users,
+            hub,
+            gateway,
+            http,
+            admin,
+            metrics,
+        })
     }
 }
 
@@ -145,6 +166,11 @@ pub async fn open_store(settings: &Settings, clock: Clock) -> Result<Store, Buil
 pub fn world(store: &Store, clock: Clock) -> World {
     let publisher = Publisher::new(Arc::new(MemoryBus::default()));
     World::new(store.clone(), Access::new(store.clone()), publisher, clock)
+}
+
+/// The services about users for a tool that serves nobody, as [`world`].
+pub fn users(store: &Store, clock: Clock) -> Users {
+    Users::new(store.clone(), Publisher::new(Arc::new(MemoryBus::default())), clock)
 }
 
 fn readiness(store: &Store, hub: &Hub, gateway: &Gateway) -> Readiness {

@@ -88,6 +88,8 @@ pub fn gateway_options(settings: &Settings) -> GatewayOptions {
             mailbox: limits.mailbox_size as usize,
             json_depth: limits.max_json_depth as usize,
             unauthenticated_per_address: limits.max_unauthenticated_per_address,
+            connects_per_second: NonZeroU32::new(limits.connect_rate).unwrap_or(NonZeroU32::MIN),
+            connects_waiting: limits.connect_queue,
         },
         origins: if origins.iter().any(|origin| origin == "*") {
             Origins::Any

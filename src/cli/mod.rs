@@ -8,13 +8,14 @@ use std::{ffi::OsString, path::Path, process::ExitCode, time::Duration};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use fanfare::{
-    access::{NewToken, Scopes, Signer},
+    access::{Identity, NewToken, Scope, Scopes, Signer},
     app::{self, MissingKey},
     bench,
     clock::Clock,
     config::{self, Environment, LoadError, Mistakes, Settings, parse_duration},
-    protocol::UserId,
+    protocol::{Metadata, Timestamp, UserId},
     store::Store,
+    users::{NewRevocation, Revoked},
 };
 
 /// Real-time state sync: what was committed is on every permitted screen, in order.
@@ -38,6 +39,8 @@ enum Command {
     Seed,
     /// Make a token, signed with this instance's secret, and print it
     Token(TokenArgs),
+    /// End a user's access on every instance, until there is a newer token
+    Revoke(RevokeArgs),
     /// Check the invariants of the database and print what is broken
     Doctor,
     /// Ask the instance on this machine whether it is alive: for container health checks
@@ -56,6 +59,18 @@ enum EpochCommand {
 }
 
 #[derive(Debug, clap::Args)]
+struct RevokeArgs {
+    /// Whose access: the user id
+    user: UserId,
+    /// Why, for the records
+    #[arg(long)]
+    reason: Option<String>,
+    /// The tokens issued up to this instant; now when absent
+    #[arg(long, value_name = "INSTANT")]
+    not_before: Option<Timestamp>,
+}
+
+#[derive(Debug, clap::Args)]
 struct TokenArgs {
     /// Whose token: the user id
     #[arg(long, value_name = "USER")]
@@ -66,7 +81,7 @@ struct TokenArgs {
     /// How long it is good for
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = parse_duration)]
     ttl: Duration,
-    /// Permissions beside those of the user's memberships, separated by spaces: events:publish
+    /// Permissions beside those of the user's memberships, separated by spaces: events:publish, admin
     #[arg(long, default_value = "")]
     scope: String,
 }
@@ -113,7 +128,7 @@ fn load(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Failure> {
     mistakes.extend(match &loaded.command.command {
         None | Some(Command::Serve) => settings.check(),
         Some(Command::Token(_)) => settings.check_identity(),
-        Some(Command::Migrate | Command::Seed | Command::Doctor | Command::Epoch(_)) => {
+        Some(Command::Migrate | Command::Seed | Command::Revoke(_) | Command::Doctor | Command::Epoch(_)) => {
             settings.check_database()
         }
         // The servers that the bench starts get settings of their own; the one that is asked has checked its own.
@@ -135,6 +150,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Token(args) => token(&settings, args),
         Command::Migrate => wait(migrate(&settings)),
         Command::Seed => wait(seed(&settings)),
+        Command::Revoke(args) => wait(revoke(&settings, args)),
         Command::Doctor => wait(doctor(&settings)),
         Command::Healthcheck(options) => wait(healthcheck::ask(&settings, &options)),
         Command::Bench(options) => {
@@ -156,8 +172,9 @@ fn token(settings: &Settings, args: TokenArgs) -> anyhow::Result<ExitCode> {
         args.scope.split_whitespace().find(|name| Scopes::parse(name).claim().as_deref() != Some(*name));
     anyhow::ensure!(
         unknown.is_none(),
-        "there is no scope '{}'; the one there is: events:publish",
-        unknown.unwrap_or_default()
+        "there is no scope '{}'; there are: {}",
+        unknown.unwrap_or_default(),
+        Scope::ALL.map(Scope::name).join(", ")
     );
     let (token, expires_at) =
         signer.mint(&NewToken { user_id: args.sub, name: args.name, scopes, ttl: args.ttl })?;
@@ -185,6 +202,24 @@ async fn seed(settings: &Settings) -> anyhow::Result<ExitCode> {
         seeded.campaigns, seeded.settlements, seeded.structures, seeded.added
     );
     println!("Its users are ada, ben, cyd and dan.");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn revoke(settings: &Settings, args: RevokeArgs) -> anyhow::Result<ExitCode> {
+    let users = app::users(&open(settings).await?, Clock::system());
+    let RevokeArgs { user: user_id, reason, not_before } = args;
+    // Whoever can write to the database may do this, and needs no token for it.
+    let operator = Identity::trusted("operator".parse()?, None).with_scopes(Scope::Admin.into());
+    let origin = Metadata {
+        user_id: operator.user_id().clone(),
+        source: "cli".to_owned(),
+        correlation_id: "cli".to_owned(),
+        request_id: None,
+    };
+    let revocation = NewRevocation { user_id, not_before, reason };
+    let Revoked { user_id, not_before } = users.revoke(&operator, revocation, origin).await?;
+    println!("Tokens of {user_id} that were issued up to {not_before} are refused.");
+    println!("Running instances close the user's connections within 5 seconds.");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -51,6 +51,16 @@ pub struct LimitSettings {
           value_parser = number_between(1, 1_000_000), hide_short_help = true)]
     pub max_unauthenticated_per_address: u32,
 
+    /// New connections that this instance lets in each second; in a storm the others wait for their turn
+    #[arg(long, env = "FANFARE_CONNECT_RATE", value_name = "COUNT", default_value = "10000",
+          value_parser = number_between(1, 1_000_000), hide_short_help = true)]
+    pub connect_rate: u32,
+
+    /// Most new connections that wait for their turn; the rest are told to come back, with `server_busy`
+    #[arg(long, env = "FANFARE_CONNECT_QUEUE", value_name = "COUNT", default_value = "2000",
+          value_parser = number_between(0, 1_000_000), hide_short_help = true)]
+    pub connect_queue: u32,
+
     /// How long a client may take to send the head of an HTTP request
     #[arg(long, env = "FANFARE_HEADER_TIMEOUT", value_name = "DURATION", default_value = "5s",
           value_parser = duration_between("100ms", "1m"), hide_short_help = true)]

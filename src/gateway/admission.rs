@@ -21,9 +21,10 @@ use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body_util::{Either, Full};
 use ipnet::IpNet;
 use lru::LruCache;
+use tokio::time::Instant;
 use tower::{Layer, Service};
 
-use super::{Gateway, lane::Lane, listener::Peer, pages, query};
+use super::{Gateway, lane::Lane, listener::Peer, pace::Pace, pages, query};
 use crate::protocol::{Code, Problem};
 
 /// Where Socket.IO listens.
@@ -65,9 +66,10 @@ impl<S> Layer<S> for AdmissionLayer {
 
 impl<S, B, R> Service<Request<B>> for Admission<S>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Send + 'static,
+    B: Send + 'static,
     R: Send + 'static,
 {
     type Response = Response<Either<R, Full<Bytes>>>;
@@ -95,11 +97,25 @@ where
             let answer = pages::preflight::<Full<Bytes>>().map(Either::Right);
             return std::future::ready(Ok(readable(answer))).boxed();
         }
-        if let Err(problem) = door.admit(&mut request) {
-            metrics::counter!("ws_connect_total", "outcome" => problem.code.name()).increment(1);
-            return std::future::ready(Ok(readable(refusal(&problem)))).boxed();
-        }
-        self.inner.call(request).map_ok(|response| readable(response.map(Either::Left))).boxed()
+        let turn = match door.admit(&mut request) {
+            Ok(turn) => turn.filter(|turn| *turn > Instant::now()),
+            Err(problem) => return std::future::ready(Ok(readable(refuse(&problem)))).boxed(),
+        };
+        let Some(turn) = turn else {
+            return self.inner.call(request).map_ok(|response| readable(response.map(Either::Left))).boxed();
+        };
+        metrics::counter!("ws_connects_delayed_total").increment(1);
+        // The service that said it was ready takes the request; its clone has to be asked again.
+        let next = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, next);
+        let waiting = async move {
+            tokio::time::sleep_until(turn).await;
+            match door.check_draining() {
+                Ok(()) => inner.call(request).await.map(|response| readable(response.map(Either::Left))),
+                Err(problem) => Ok(readable(refuse(&problem))),
+            }
+        };
+        waiting.boxed()
     }
 }
 
@@ -111,6 +127,7 @@ pub(super) struct Door {
     /// Connections of one address that have not authenticated yet.
     pub unauthenticated_per_address: u32,
     pub draining: AtomicBool,
+    pace: Pace,
     waiting: Arc<Mutex<HashMap<IpAddr, u32>>>,
     /// Polling sessions that were given up and whose clients do not know yet.
     refused_sessions: Mutex<LruCache<String, ()>>,
@@ -142,12 +159,14 @@ impl Door {
         origins: Origins,
         trusted_proxies: Vec<IpNet>,
         unauthenticated_per_address: u32,
+        pace: Pace,
     ) -> Self {
         Self {
             origins,
             trusted_proxies,
             unauthenticated_per_address,
             draining: AtomicBool::new(false),
+            pace,
             waiting: Arc::default(),
             refused_sessions: Mutex::new(LruCache::new(REFUSED_SESSIONS)),
             upgraded_sessions: Mutex::default(),
@@ -165,7 +184,8 @@ impl Door {
         sessions.lanes.get(session).into_iter().flatten().filter_map(Weak::upgrade).collect()
     }
 
-    fn admit<B>(&self, request: &mut Request<B>) -> Result<(), Problem> {
+    /// Whether to talk, and, for a new connection, from when on.
+    fn admit<B>(&self, request: &mut Request<B>) -> Result<Option<Instant>, Problem> {
         self.check_origin(request.headers())?;
         let parameter = |name| request.uri().query().and_then(|query| query::value(query, name));
         if let Some(session) = parameter("sid") {
@@ -177,16 +197,21 @@ impl Door {
             {
                 lock(&self.upgraded_sessions).add(session, &peer.lane);
             }
-            return Ok(());
+            return Ok(None);
         }
-        if self.draining.load(Ordering::Relaxed) {
-            let problem = Problem::new(Code::ServerDraining, "This server is going away; connect again.");
-            return Err(problem.retry_after(Duration::from_secs(1)));
-        }
+        self.check_draining()?;
         if let Some(peer) = request.extensions().get::<Peer>() {
             let address = self.client_address(peer.address.ip(), request.headers());
             let place = self.take_place(address)?;
             request.extensions_mut().insert(place);
+        }
+        self.pace.turn(Instant::now()).map(Some)
+    }
+
+    fn check_draining(&self) -> Result<(), Problem> {
+        if self.draining.load(Ordering::Relaxed) {
+            let problem = Problem::new(Code::ServerDraining, "This server is going away; connect again.");
+            return Err(problem.retry_after(Duration::from_secs(1)));
         }
         Ok(())
     }
@@ -274,14 +299,18 @@ impl Drop for Place {
     }
 }
 
-fn refusal<R>(problem: &Problem) -> Response<Either<R, Full<Bytes>>> {
+/// The answer to somebody who is not let in.
+fn refuse<R>(problem: &Problem) -> Response<Either<R, Full<Bytes>>> {
+    metrics::counter!("ws_connect_total", "outcome" => problem.code.name()).increment(1);
     let body = serde_json::to_vec(&problem.document()).unwrap_or_default();
     let mut response = Response::new(Either::Right(Full::from(body)));
     *response.status_mut() = http::StatusCode::from_u16(problem.code.status()).unwrap_or_default();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Some(delay) = problem.retry_after {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(delay.as_secs().max(1)));
+        // The header knows whole seconds: rounded up, so that who waits so long is not too early.
+        let seconds = u64::try_from(delay.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
@@ -296,7 +325,8 @@ mod tests {
 
     fn door() -> Door {
         let origins = Origins::Only(vec!["https://app.example.org".into()]);
-        Door::new(origins, vec!["10.0.0.0/8".parse().unwrap()], 2)
+        let pace = Pace::new(std::num::NonZeroU32::MIN, 0);
+        Door::new(origins, vec!["10.0.0.0/8".parse().unwrap()], 2, pace)
     }
 
     fn headers(name: &'static str, value: &str) -> HeaderMap {

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Gateway, connection::Connection, mailbox::Letter};
+use super::{
+    Gateway,
+    connection::{Connection, Lifetime},
+    mailbox::Letter,
+};
 use crate::{
     access::Use,
     hub::Outlet,
@@ -110,7 +114,8 @@ async fn refresh_token(gateway: &Gateway, connection: &Connection, token: &str) 
         let message = "the token expires earlier than the one it should replace";
         return Ack::failed(Problem::invalid_field("token", message), None);
     }
-    connection.extend(identity.expires_at());
+    connection.extend(Lifetime::of(&identity));
+    gateway.end_if_revoked(connection);
     for root in connection.roots() {
         if let Err(problem) = gateway.hub().recheck(&connection.user, &root).await {
             return Ack::failed(problem, None);

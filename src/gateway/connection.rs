@@ -19,6 +19,7 @@ use super::{
     way::{Reply, Way},
 };
 use crate::{
+    access::Identity,
     hub::{Broadcast, Outlet, RoomHead},
     protocol::{
         Ack, ConnectionId, Epoch, Heads, Notice, Offset, Room, Root, Timestamp, UnsubscribeCode,
@@ -33,6 +34,8 @@ pub(super) struct Connection {
     pub way: Way,
     pub mailbox: Mailbox,
     pub limit: CommandLimit,
+    /// When the token was issued, in milliseconds since 1970; `UNKNOWN` when it did not say.
+    issued_at: AtomicI64,
     /// Milliseconds since 1970.
     expires_at: AtomicI64,
     expiry_told: AtomicBool,
@@ -44,6 +47,16 @@ pub(super) struct Connection {
     /// Counts against the user's connections while it lives.
     _seat: Seat,
 }
+
+/// From when to when a token says that it is good.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lifetime {
+    pub issued_at: Option<Timestamp>,
+    pub expires_at: Timestamp,
+}
+
+/// No instant: it is out of range for one.
+const UNKNOWN: i64 = i64::MIN;
 
 #[derive(Default)]
 struct Rooms {
@@ -65,7 +78,7 @@ impl Connection {
         user: UserId,
         way: Way,
         limit: CommandLimit,
-        expires_at: Timestamp,
+        token: Lifetime,
         seat: Seat,
     ) -> Self {
         Self {
@@ -74,7 +87,8 @@ impl Connection {
             way,
             mailbox: Mailbox::default(),
             limit,
-            expires_at: AtomicI64::new(expires_at.millis()),
+            issued_at: AtomicI64::new(token.issued_millis()),
+            expires_at: AtomicI64::new(token.expires_at.millis()),
             expiry_told: AtomicBool::new(false),
             heads_due: AtomicI64::new(0),
             dead_since: AtomicI64::new(0),
@@ -88,14 +102,20 @@ impl Connection {
         self.way.answer(reply, &json(ack), held);
     }
 
+    /// When the token was issued, if it said so.
+    pub(super) fn issued_at(&self) -> Option<Timestamp> {
+        Timestamp::from_millis(self.issued_at.load(Ordering::Relaxed)).ok()
+    }
+
     /// When the token ends, in milliseconds since 1970.
     pub(super) fn expires_at(&self) -> i64 {
         self.expires_at.load(Ordering::Relaxed)
     }
 
     /// The client brought a token that lasts longer.
-    pub(super) fn extend(&self, expires_at: Timestamp) {
-        self.expires_at.store(expires_at.millis(), Ordering::Relaxed);
+    pub(super) fn extend(&self, token: Lifetime) {
+        self.issued_at.store(token.issued_millis(), Ordering::Relaxed);
+        self.expires_at.store(token.expires_at.millis(), Ordering::Relaxed);
         self.expiry_told.store(false, Ordering::Relaxed);
     }
 
@@ -171,6 +191,16 @@ impl Connection {
 
     fn rooms(&self) -> MutexGuard<'_, Rooms> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lifetime {
+    pub(super) fn of(identity: &Identity) -> Self {
+        Self { issued_at: identity.issued_at(), expires_at: identity.expires_at() }
+    }
+
+    fn issued_millis(self) -> i64 {
+        self.issued_at.map_or(UNKNOWN, Timestamp::millis)
     }
 }
 

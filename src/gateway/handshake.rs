@@ -15,7 +15,7 @@ use socketioxide::{
 use super::{
     Gateway,
     admission::Unauthenticated,
-    connection::Connection,
+    connection::{Connection, Lifetime},
     inbox::Inbox,
     limits::CommandLimit,
     listener::Peer,
@@ -69,7 +69,7 @@ pub(super) async fn authenticate(
     let id = ConnectionId::from_uuid(gateway.clock().uuid());
     let way = way_of(gateway, io, socket);
     let limit = CommandLimit::new(gateway.limits());
-    let connection = Arc::new(Connection::new(id, user, way, limit, identity.expires_at(), seat));
+    let connection = Arc::new(Connection::new(id, user, way, limit, Lifetime::of(&identity), seat));
     socket.on_fallback(Inbox::new(gateway.clone(), connection.clone()));
     let ending = (gateway.clone(), connection.clone());
     socket.on_disconnect(async move |reason: DisconnectReason| ending.0.ended(&ending.1, name_of(reason)));

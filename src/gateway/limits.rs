@@ -20,6 +20,10 @@ pub struct Limits {
     pub json_depth: usize,
     /// Connections of one address that have not authenticated yet.
     pub unauthenticated_per_address: u32,
+    /// New connections that are let in each second.
+    pub connects_per_second: NonZeroU32,
+    /// New connections that wait for their turn.
+    pub connects_waiting: u32,
 }
 
 /// One connection's allowance of commands that join something.
@@ -64,6 +68,8 @@ mod tests {
             mailbox: 1,
             json_depth: 1,
             unauthenticated_per_address: 1,
+            connects_per_second: NonZeroU32::MIN,
+            connects_waiting: 1,
         };
         let limit = CommandLimit::new(&limits);
         let accepted = (0..45).filter(|_| limit.take().is_ok()).count();

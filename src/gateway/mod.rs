@@ -3,7 +3,8 @@
 //! Owns the listener, the handshake, the commands and everything that is said to one connection.
 //! Promises that commands of one connection run in order and each is answered; that an answer to a
 //! join comes before every event it promises; that a client that does not read is closed and never
-//! skipped (I11); that a connection ends within a second of its token.
+//! skipped (I11); that a connection ends within a second of its
+//! token, and at once when its user's access is revoked.
 //!
 //! The transport library handles Engine.IO and Socket.IO; what the hub delivers goes through the
 //! connection's [`lane`](Lane) below it. To add a command, add its variant to
@@ -21,9 +22,11 @@ mod lane;
 mod limits;
 mod listener;
 mod mailbox;
+mod pace;
 mod pages;
 mod query;
 mod registry;
+mod revocation;
 mod way;
 
 use std::{
@@ -40,6 +43,7 @@ use ipnet::IpNet;
 pub use lane::{CloseReason, Lane};
 pub use limits::Limits;
 pub use listener::{ListenerOptions, Peer, serve};
+use pace::Pace;
 use registry::Registry;
 use socketioxide::{
     ParserConfig, SocketIo, TransportType,
@@ -94,6 +98,7 @@ impl Gateway {
             options.origins.clone(),
             options.trusted_proxies.clone(),
             options.limits.unauthenticated_per_address,
+            Pace::new(options.limits.connects_per_second, options.limits.connects_waiting),
         );
         let shared = Shared { hub, verifier, clock, options, registry: Arc::default(), door: Arc::new(door) };
         Self { shared: Arc::new(shared) }
@@ -129,9 +134,9 @@ impl Gateway {
         (layer, AdmissionLayer { gateway: self.clone() })
     }
 
-    /// Does what is due by the clock, until the process ends. Run once.
+    /// Does what is due by the clock, and ends what is revoked, until the process ends. Run once.
     pub async fn keep_house(self) {
-        housekeeping::run(self).await;
+        tokio::join!(housekeeping::run(self.clone()), revocation::follow(self));
     }
 
     /// Whether the gateway has begun to go away.
@@ -155,6 +160,7 @@ impl Gateway {
         metrics::counter!("ws_connect_total", "outcome" => "accepted").increment(1);
         tracing::info!(connection = %connection.id, user = %connection.user, "Connected.");
         self.shared.registry.add(connection.clone());
+        self.end_if_revoked(connection);
     }
 
     /// The connection is over: it leaves everything. What the server closed is counted under the

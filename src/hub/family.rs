@@ -146,7 +146,8 @@ impl Family {
             }
             Some(Effect::RoomClosed(room)) if room.as_root().is_some() => self.close_all(),
             Some(Effect::RoomClosed(room)) => self.close(room),
-            Some(Effect::MemberRemoved(_)) | None => {}
+            // Who follows the log of the instances applies it.
+            Some(Effect::MemberRemoved(_) | Effect::AccessRevoked { .. }) | None => {}
         }
         self.history.push(broadcast.event);
     }

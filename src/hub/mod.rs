@@ -130,6 +130,11 @@ impl Hub {
         Self { shared: Arc::new(shared) }
     }
 
+    /// Where the log is.
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
     /// Compares heads with the database until the hub is dropped by everybody else. Run once.
     pub async fn check_heads(self) {
         head_check::run(self).await;
@@ -167,6 +172,17 @@ impl Hub {
     pub async fn watch(&self, outlet: &Arc<dyn Outlet>, room: Room) -> Result<Root, Problem> {
         let answers = self.enter(outlet, Purpose::Watch, vec![SubscribeRoom { room, position: None }]).await;
         answers.into_iter().next().unwrap_or_else(|| Err(Problem::internal())).map(|joined| joined.root)
+    }
+
+    /// Enters the log of the instances. No client does: what it says is for whoever runs this instance, who
+    /// needs no permission for it.
+    ///
+    /// # Errors
+    /// `unavailable` when the log cannot be read.
+    pub async fn follow_instances(&self, outlet: &Arc<dyn Outlet>) -> Result<Joined, Problem> {
+        let rooms = vec![SubscribeRoom { room: Room::Instances, position: None }];
+        let answers = self.enter_root(outlet, Purpose::Follow, Root::Instances, rooms).await;
+        answers.into_iter().next().unwrap_or_else(|| Err(Problem::internal()))
     }
 
     /// Ends what [`Hub::watch`] began.
@@ -248,7 +264,7 @@ impl Hub {
         }
     }
 
-    /// The root of each room. What does not exist, and other users' rooms, get a root that has no
+    /// The root of each room. What does not exist, and rooms that cannot be the user's, get a root that has no
     /// rooms: they are refused by the same path as what exists and may not be seen, at the same cost.
     async fn roots_of(&self, user: &UserId, rooms: &[SubscribeRoom]) -> Result<Vec<Root>, Problem> {
         let nowhere = Root::Campaign(CampaignId::from_uuid(Uuid::nil()));
@@ -256,7 +272,7 @@ impl Hub {
             let mut known = lock(&self.shared.known);
             let root = |wish: &SubscribeRoom| match &wish.room {
                 Room::User(owner) if owner == user => wish.room.as_root(),
-                Room::User(_) => Some(nowhere.clone()),
+                Room::User(_) | Room::Instances => Some(nowhere.clone()),
                 room => known.get(room).cloned(),
             };
             rooms.iter().map(root).collect()

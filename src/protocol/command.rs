@@ -177,7 +177,7 @@ impl Command {
         let (verb, kind) = name.split_once('_').ok_or_else(unknown)?;
         let kind = match RoomKind::from_name(kind) {
             Some(kind @ (RoomKind::Campaign | RoomKind::Settlement | RoomKind::Structure)) => kind,
-            Some(RoomKind::Session | RoomKind::User) | None => return Err(unknown()),
+            Some(RoomKind::Session | RoomKind::User | RoomKind::Instances) | None => return Err(unknown()),
         };
         match verb {
             "subscribe" => {
@@ -197,7 +197,7 @@ impl NamedRequest {
             RoomKind::Campaign => (&self.campaign_id, "campaignId"),
             RoomKind::Settlement => (&self.settlement_id, "settlementId"),
             RoomKind::Structure => (&self.structure_id, "structureId"),
-            RoomKind::Session | RoomKind::User => (&None, "entityId"),
+            RoomKind::Session | RoomKind::User | RoomKind::Instances => (&None, "entityId"),
         };
         let id = self.entity_id.as_ref().or(own.as_ref()).ok_or_else(|| {
             Problem::invalid_field("entityId", format!("give the id as entityId or as {field}"))

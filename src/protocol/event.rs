@@ -10,6 +10,7 @@ use ts_rs::TS;
 use super::{
     ids::{CampaignId, SettlementId, StructureId, UserId},
     room::{Role, Room, Root},
+    time_span::TimeSpan,
     timestamp::Timestamp,
 };
 
@@ -23,6 +24,10 @@ pub enum Event {
     WorldTimeChanged(WorldTimeChanged),
     StateInvalidated(StateInvalidated),
     MembershipChanged(MembershipChanged),
+    /// For the instances alone, and so no part of what a client can see.
+    #[ts(skip)]
+    #[schemars(skip)]
+    AccessRevoked(AccessRevoked),
 }
 
 /// The name of an event on the wire.
@@ -35,6 +40,9 @@ pub enum EventType {
     WorldTimeChanged,
     StateInvalidated,
     MembershipChanged,
+    #[ts(skip)]
+    #[schemars(skip)]
+    AccessRevoked,
 }
 
 /// What an event changes about who receives the events after it.
@@ -44,6 +52,9 @@ pub enum Effect {
     MemberRemoved(UserId),
     /// The room has no further events; everybody leaves it. When it is the root, every room of the family.
     RoomClosed(Room),
+    /// The user's tokens that were issued at or before the instant are refused, and connections that were
+    /// opened with them end, on every instance.
+    AccessRevoked { user: UserId, not_before: Timestamp },
 }
 
 /// What happened to an entity.
@@ -169,26 +180,6 @@ pub struct WorldTimeChanged {
     pub elapsed: Option<TimeSpan>,
 }
 
-/// An amount of world time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema, Validate)]
-pub struct TimeSpan {
-    /// How many of the unit; at least 1.
-    #[garde(range(min = 1))]
-    pub value: u32,
-    #[garde(skip)]
-    pub unit: TimeUnit,
-}
-
-/// A unit of world time: fixed lengths, a day is 24 hours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum TimeUnit {
-    Minutes,
-    Hours,
-    Days,
-    Weeks,
-}
-
 /// Values that the server derives are out of date: read them again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, JsonSchema, Validate)]
 #[serde(rename_all = "camelCase")]
@@ -249,8 +240,19 @@ pub struct MembershipChanged {
     pub role: Option<Role>,
 }
 
+/// The user's tokens that were issued at or before `notBefore` no longer count.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessRevoked {
+    pub user_id: UserId,
+    pub not_before: Timestamp,
+    /// For the operators' records, at most 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
 impl EventType {
-    /// Every event type, for tables and documentation that must have a row for each.
+    /// Every event type that a client can see, for tables and documentation that must have a row for each.
     pub const ALL: [Self; 6] = [
         Self::EntityUpdated,
         Self::SettlementUpdated,
@@ -269,10 +271,11 @@ impl EventType {
             Self::WorldTimeChanged => "world_time_changed",
             Self::StateInvalidated => "state_invalidated",
             Self::MembershipChanged => "membership_changed",
+            Self::AccessRevoked => "access_revoked",
         }
     }
 
-    /// The type with this name.
+    /// The type with this name, of those that a client can see.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|event| event.name() == name)
     }
@@ -288,44 +291,52 @@ impl Event {
             Self::WorldTimeChanged(_) => EventType::WorldTimeChanged,
             Self::StateInvalidated(_) => EventType::StateInvalidated,
             Self::MembershipChanged(_) => EventType::MembershipChanged,
+            Self::AccessRevoked(_) => EventType::AccessRevoked,
         }
     }
 
-    /// The campaign the event belongs to.
-    pub const fn campaign_id(&self) -> CampaignId {
+    /// The campaign the event belongs to, if it belongs to one.
+    pub const fn campaign_id(&self) -> Option<CampaignId> {
         match self {
-            Self::EntityUpdated(p) => p.campaign_id,
-            Self::SettlementUpdated(p) => p.campaign_id,
-            Self::StructureUpdated(p) => p.campaign_id,
-            Self::WorldTimeChanged(p) => p.campaign_id,
-            Self::StateInvalidated(p) => p.campaign_id,
-            Self::MembershipChanged(p) => p.campaign_id,
+            Self::EntityUpdated(p) => Some(p.campaign_id),
+            Self::SettlementUpdated(p) => Some(p.campaign_id),
+            Self::StructureUpdated(p) => Some(p.campaign_id),
+            Self::WorldTimeChanged(p) => Some(p.campaign_id),
+            Self::StateInvalidated(p) => Some(p.campaign_id),
+            Self::MembershipChanged(p) => Some(p.campaign_id),
+            Self::AccessRevoked(_) => None,
         }
     }
 
-    /// The rooms of the campaign's family that the event is sent to, the campaign itself first.
+    /// The root whose log orders the event.
+    pub fn root(&self) -> Root {
+        self.campaign_id().map_or(Root::Instances, Root::Campaign)
+    }
+
+    /// The rooms of the root's family that the event is sent to, the root itself first.
     ///
     /// `membership_changed` is recorded a second time, with the user as its root: see [`Event::echo_root`].
     pub fn rooms(&self) -> SmallVec<[Room; 3]> {
-        let campaign = Room::Campaign(self.campaign_id());
+        let root = self.root().room();
         match self {
             Self::EntityUpdated(p) => match p.entity_type {
-                EntityKind::Settlement => with(campaign, p.entity_id.parse().ok().map(Room::Settlement)),
-                EntityKind::Structure => with(campaign, p.entity_id.parse().ok().map(Room::Structure)),
+                EntityKind::Settlement => with(root, p.entity_id.parse().ok().map(Room::Settlement)),
+                EntityKind::Structure => with(root, p.entity_id.parse().ok().map(Room::Structure)),
                 EntityKind::Campaign
                 | EntityKind::Location
                 | EntityKind::Encounter
                 | EntityKind::Event
                 | EntityKind::Character
-                | EntityKind::Item => smallvec![campaign],
+                | EntityKind::Item => smallvec![root],
             },
-            Self::SettlementUpdated(p) => smallvec![campaign, Room::Settlement(p.settlement_id)],
+            Self::SettlementUpdated(p) => smallvec![root, Room::Settlement(p.settlement_id)],
             Self::StructureUpdated(p) => {
-                smallvec![campaign, Room::Settlement(p.settlement_id), Room::Structure(p.structure_id)]
+                smallvec![root, Room::Settlement(p.settlement_id), Room::Structure(p.structure_id)]
             }
-            Self::WorldTimeChanged(_) | Self::StateInvalidated(_) | Self::MembershipChanged(_) => {
-                smallvec![campaign]
-            }
+            Self::WorldTimeChanged(_)
+            | Self::StateInvalidated(_)
+            | Self::MembershipChanged(_)
+            | Self::AccessRevoked(_) => smallvec![root],
         }
     }
 
@@ -338,11 +349,12 @@ impl Event {
             | Self::SettlementUpdated(_)
             | Self::StructureUpdated(_)
             | Self::WorldTimeChanged(_)
-            | Self::StateInvalidated(_) => None,
+            | Self::StateInvalidated(_)
+            | Self::AccessRevoked(_) => None,
         }
     }
 
-    /// What the event changes about who receives what follows it in the campaign's log.
+    /// What the event changes about who receives what follows it.
     pub fn effect(&self) -> Option<Effect> {
         match self {
             Self::MembershipChanged(MembershipChanged { role: None, user_id, .. }) => {
@@ -359,6 +371,9 @@ impl Event {
             {
                 Some(Effect::RoomClosed(Room::Campaign(p.campaign_id)))
             }
+            Self::AccessRevoked(p) => {
+                Some(Effect::AccessRevoked { user: p.user_id.clone(), not_before: p.not_before })
+            }
             Self::EntityUpdated(_)
             | Self::SettlementUpdated(_)
             | Self::StructureUpdated(_)
@@ -369,20 +384,8 @@ impl Event {
     }
 }
 
-fn with(campaign: Room, other: Option<Room>) -> SmallVec<[Room; 3]> {
-    let mut rooms = smallvec![campaign];
+fn with(root: Room, other: Option<Room>) -> SmallVec<[Room; 3]> {
+    let mut rooms = smallvec![root];
     rooms.extend(other);
     rooms
-}
-
-impl TimeUnit {
-    /// The unit's length in milliseconds of world time.
-    pub const fn millis(self) -> i64 {
-        match self {
-            Self::Minutes => 60_000,
-            Self::Hours => 3_600_000,
-            Self::Days => 86_400_000,
-            Self::Weeks => 604_800_000,
-        }
-    }
 }

@@ -18,6 +18,7 @@ mod ids;
 mod notice;
 mod problem;
 mod room;
+mod time_span;
 mod timestamp;
 
 pub use command::{
@@ -26,8 +27,8 @@ pub use command::{
 pub use depth::is_deeper;
 pub use envelope::{Envelope, Metadata, Offsets};
 pub use event::{
-    Effect, EntityKind, EntityRef, EntityUpdated, Event, EventType, InvalidationScope, MembershipChanged,
-    Operation, SettlementUpdated, StateInvalidated, StructureUpdated, TimeSpan, TimeUnit, WorldTimeChanged,
+    AccessRevoked, Effect, EntityKind, EntityRef, EntityUpdated, Event, EventType, InvalidationScope,
+    MembershipChanged, Operation, SettlementUpdated, StateInvalidated, StructureUpdated, WorldTimeChanged,
 };
 pub use ids::{
     CampaignId, ConnectionId, Epoch, EventId, InvalidId, Offset, OffsetTooLarge, RequestId, SessionId,
@@ -39,6 +40,7 @@ pub use notice::{
 };
 pub use problem::{Code, FieldError, Problem, ProblemDocument, VersionConflict};
 pub use room::{InvalidRoom, Role, Room, RoomKind, Root};
+pub use time_span::{TimeSpan, TimeUnit};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 
 /// The version of the wire contract: `protocol` in `welcome`, `v` in every envelope.

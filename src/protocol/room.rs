@@ -19,6 +19,8 @@ pub enum Room {
     Structure(StructureId),
     Session(SessionId),
     User(UserId),
+    /// `instances:all`, which no client may see: what every instance has to know, whoever is connected to it.
+    Instances,
 }
 
 /// What sort of room; the row index of the policy table and the label of metrics.
@@ -29,15 +31,17 @@ pub enum RoomKind {
     Structure,
     Session,
     User,
+    Instances,
 }
 
 /// A room that orders a family of rooms: a campaign for its settlements and structures, a session
-/// for its views, a user for itself. Every event has exactly one.
+/// for its views, a user and the instances for themselves. Every event has exactly one.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Root {
     Campaign(CampaignId),
     Session(SessionId),
     User(UserId),
+    Instances,
 }
 
 /// What a member may do in a campaign, weakest first: each role may do what the ones before it may.
@@ -59,9 +63,13 @@ pub enum Role {
 )]
 pub struct InvalidRoom(String);
 
+/// The id of the one room of its kind.
+const ALL_INSTANCES: &str = "all";
+
 impl RoomKind {
     /// Every kind, for tables that must have a row for each.
-    pub const ALL: [Self; 5] = [Self::Campaign, Self::Settlement, Self::Structure, Self::Session, Self::User];
+    pub const ALL: [Self; 6] =
+        [Self::Campaign, Self::Settlement, Self::Structure, Self::Session, Self::User, Self::Instances];
 
     /// The part of a room's name before the colon.
     pub const fn name(self) -> &'static str {
@@ -71,6 +79,7 @@ impl RoomKind {
             Self::Structure => "structure",
             Self::Session => "session",
             Self::User => "user",
+            Self::Instances => "instances",
         }
     }
 
@@ -84,13 +93,16 @@ impl RoomKind {
     /// # Errors
     /// When `id` is not an id of the kind.
     pub fn room(self, id: &str) -> Result<Room, InvalidRoom> {
-        let invalid = |_| InvalidRoom(format!("{}:{id}", self.name()).chars().take(80).collect());
+        let no_room = || InvalidRoom(format!("{}:{id}", self.name()).chars().take(80).collect());
+        let invalid = |_| no_room();
         match self {
             Self::Campaign => id.parse().map(Room::Campaign).map_err(invalid),
             Self::Settlement => id.parse().map(Room::Settlement).map_err(invalid),
             Self::Structure => id.parse().map(Room::Structure).map_err(invalid),
             Self::Session => id.parse().map(Room::Session).map_err(invalid),
             Self::User => id.parse().map(Room::User).map_err(invalid),
+            Self::Instances if id == ALL_INSTANCES => Ok(Room::Instances),
+            Self::Instances => Err(no_room()),
         }
     }
 }
@@ -104,6 +116,7 @@ impl Room {
             Self::Structure(_) => RoomKind::Structure,
             Self::Session(_) => RoomKind::Session,
             Self::User(_) => RoomKind::User,
+            Self::Instances => RoomKind::Instances,
         }
     }
 
@@ -113,6 +126,7 @@ impl Room {
             Self::Campaign(id) => Some(Root::Campaign(*id)),
             Self::Session(id) => Some(Root::Session(*id)),
             Self::User(id) => Some(Root::User(id.clone())),
+            Self::Instances => Some(Root::Instances),
             Self::Settlement(_) | Self::Structure(_) => None,
         }
     }
@@ -125,6 +139,7 @@ impl Root {
             Self::Campaign(id) => Room::Campaign(*id),
             Self::Session(id) => Room::Session(*id),
             Self::User(id) => Room::User(id.clone()),
+            Self::Instances => Room::Instances,
         }
     }
 }
@@ -138,6 +153,7 @@ impl fmt::Display for Room {
             Self::Structure(id) => write!(f, "{kind}:{id}"),
             Self::Session(id) => write!(f, "{kind}:{id}"),
             Self::User(id) => write!(f, "{kind}:{id}"),
+            Self::Instances => write!(f, "{kind}:{ALL_INSTANCES}"),
         }
     }
 }

@@ -80,7 +80,7 @@ impl LoggedEvent {
         let effect = match head.event_type {
             EventType::WorldTimeChanged | EventType::StateInvalidated => None,
             EventType::MembershipChanged if is_echo(&root) => None,
-            EventType::MembershipChanged => effect(&json)?,
+            EventType::MembershipChanged | EventType::AccessRevoked => effect(&json)?,
             EventType::EntityUpdated | EventType::SettlementUpdated | EventType::StructureUpdated => {
                 let deed: Deed = serde_json::from_str(head.payload.get()).map_err(unreadable)?;
                 if deed.operation == Operation::Delete { effect(&json)? } else { None }

@@ -12,8 +12,11 @@ use super::{
 };
 
 /// Every migration, oldest first; its number is its place, from 1.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_log.sql"), include_str!("migrations/0002_world.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_log.sql"),
+    include_str!("migrations/0002_world.sql"),
+    include_str!("migrations/0003_revocations.sql"),
+];
 
 /// How long all of it may take. A later migration may have to rewrite a large table.
 const LIMIT: Duration = Duration::from_secs(600);

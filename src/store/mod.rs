@@ -25,6 +25,7 @@ mod reads;
 mod record;
 mod requests;
 mod retention;
+pub mod revocations;
 mod rooms;
 pub mod settlements;
 mod sql;

@@ -131,7 +131,7 @@ impl Tx {
     /// `RoomRefused` when a room is closed or belongs to another root.
     pub async fn record_all(&mut self, events: Vec<NewEvent>) -> Result<Vec<Recorded>, StoreError> {
         let keys: Vec<(Root, EventId)> =
-            events.iter().map(|new| (Root::Campaign(new.event.campaign_id()), new.id.clone())).collect();
+            events.iter().map(|new| (new.event.root(), new.id.clone())).collect();
         let roots: Vec<Root> =
             keys.iter().map(|(root, _)| root.clone()).collect::<HashSet<_>>().into_iter().collect();
         // Of two publishers with one id at the same time the second must see what the first has written.
@@ -295,7 +295,9 @@ fn bumps(pending: &[Pending]) -> Result<(HashMap<Room, Bump>, Vec<Root>), StoreE
         let is_echo = rooms.first() != event.rooms().first();
         let closes = match event.effect() {
             Some(Effect::RoomClosed(room)) if !is_echo => Some(room),
-            Some(Effect::RoomClosed(_) | Effect::MemberRemoved(_)) | None => None,
+            Some(Effect::RoomClosed(_) | Effect::MemberRemoved(_) | Effect::AccessRevoked { .. }) | None => {
+                None
+            }
         };
         for room in rooms {
             let bump = bumps.entry(room.clone());

@@ -17,7 +17,7 @@ use crate::protocol::{Epoch, Offset, Role, Room, Root, UserId};
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub epoch: Epoch,
-    /// The rooms that exist, closed ones included. A user's own room exists always.
+    /// The rooms that exist, closed ones included. A user's own room and the instances' exist always.
     pub rooms: HashMap<Room, RoomState>,
     /// The roles of those of the asked users who are members of the root's campaign. Empty for other roots.
     pub roles: HashMap<UserId, Role>,
@@ -29,11 +29,12 @@ impl Snapshot {
         self.rooms.get(room).map_or(Offset::START, |state| state.head)
     }
 
-    /// Whether the room exists and may still get events. A user's room exists before its first event.
+    /// Whether the room exists and may still get events. A user's room and the instances' exist before their
+    /// first event.
     pub fn is_open(&self, room: &Room) -> bool {
         match self.rooms.get(room) {
             Some(state) => !state.closed,
-            None => matches!(room, Room::User(_)),
+            None => matches!(room, Room::User(_) | Room::Instances),
         }
     }
 
@@ -162,7 +163,7 @@ impl Store {
     ) -> Result<Snapshot, StoreError> {
         let campaign = match root {
             Root::Campaign(id) => id.to_string(),
-            Root::Session(_) | Root::User(_) => String::new(),
+            Root::Session(_) | Root::User(_) | Root::Instances => String::new(),
         };
         let users = if campaign.is_empty() { &[] } else { users };
         let sql = Sql::new(
@@ -186,7 +187,7 @@ impl Store {
             }
         }
         for room in rooms {
-            if let (Room::User(_), Some(root)) = (room, room.as_root()) {
+            if let (Room::User(_) | Room::Instances, Some(root)) = (room, room.as_root()) {
                 states.entry(room.clone()).or_insert_with(|| RoomState::empty(root));
             }
         }

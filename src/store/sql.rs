@@ -273,6 +273,12 @@ impl From<&str> for Arg {
     }
 }
 
+impl From<Option<&str>> for Arg {
+    fn from(value: Option<&str>) -> Self {
+        Self::Text(value.map(str::to_owned))
+    }
+}
+
 macro_rules! text_args {
     ($($name:ident),*) => {$(
         impl From<crate::protocol::$name> for Arg {

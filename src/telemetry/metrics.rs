@@ -54,6 +54,12 @@ pub const METRICS: &[MetricRow] = &[
         &["outcome"],
         "Attempts to connect: accepted, or the code of the refusal",
     ),
+    row(
+        "ws_connects_delayed_total",
+        MetricKind::Counter,
+        &[],
+        "New connections that waited for their turn in a storm",
+    ),
     row("ws_disconnect_total", MetricKind::Counter, &["reason"], "Connections that ended, by why"),
     row(
         "ws_heartbeat_failures_total",

@@ -87,7 +87,7 @@ impl World {
 fn campaign_of(grant: &Grant) -> Result<CampaignId, Problem> {
     match grant.root() {
         Root::Campaign(id) => Ok(*id),
-        Root::Session(_) | Root::User(_) => Err(wrong_grant(grant)),
+        Root::Session(_) | Root::User(_) | Root::Instances => Err(wrong_grant(grant)),
     }
 }
 
@@ -95,7 +95,9 @@ fn campaign_of(grant: &Grant) -> Result<CampaignId, Problem> {
 fn settlement_of(grant: &Grant) -> Result<SettlementId, Problem> {
     match grant.room() {
         Room::Settlement(id) => Ok(*id),
-        Room::Campaign(_) | Room::Structure(_) | Room::Session(_) | Room::User(_) => Err(wrong_grant(grant)),
+        Room::Campaign(_) | Room::Structure(_) | Room::Session(_) | Room::User(_) | Room::Instances => {
+            Err(wrong_grant(grant))
+        }
     }
 }
 
@@ -103,7 +105,9 @@ fn settlement_of(grant: &Grant) -> Result<SettlementId, Problem> {
 fn structure_of(grant: &Grant) -> Result<StructureId, Problem> {
     match grant.room() {
         Room::Structure(id) => Ok(*id),
-        Room::Campaign(_) | Room::Settlement(_) | Room::Session(_) | Room::User(_) => Err(wrong_grant(grant)),
+        Room::Campaign(_) | Room::Settlement(_) | Room::Session(_) | Room::User(_) | Room::Instances => {
+            Err(wrong_grant(grant))
+        }
     }
 }
 
@@ -111,7 +115,7 @@ fn structure_of(grant: &Grant) -> Result<StructureId, Problem> {
 fn must_be_campaign(grant: &Grant) -> Result<CampaignId, Problem> {
     match grant.room() {
         Room::Campaign(id) => Ok(*id),
-        Room::Settlement(_) | Room::Structure(_) | Room::Session(_) | Room::User(_) => {
+        Room::Settlement(_) | Room::Structure(_) | Room::Session(_) | Room::User(_) | Room::Instances => {
             Err(wrong_grant(grant))
         }
     }

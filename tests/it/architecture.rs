@@ -18,8 +18,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("bus", &["protocol", "store"]),
     ("hub", &["protocol", "store", "bus", "access", "clock"]),
     ("world", &["protocol", "store", "bus", "access", "clock", "hub"]),
+    ("users", &["protocol", "store", "bus", "access", "clock"]),
     ("gateway", &["protocol", "store", "bus", "access", "clock", "hub", "world"]),
-    ("api", &["protocol", "store", "bus", "access", "clock", "hub", "world"]),
+    ("api", &["protocol", "store", "bus", "access", "clock", "hub", "world", "users"]),
     ("config", &["access"]),
     ("telemetry", &["config"]),
 ];

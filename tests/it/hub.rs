@@ -313,6 +313,38 @@ async fn a_position_brings_exactly_what_was_missed_from_memory_and_from_the_log(
     assert_eq!(fixture.join(&Recorder::new("ada"), at(0)).await, Ok((15, true, 15)));
 }
 
+/// How many statements have read from the database, in this thread.
+fn reads(metrics: &metrics_exporter_prometheus::PrometheusHandle) -> u64 {
+    let text = metrics.render();
+    let lines = text.lines().filter(|line| line.starts_with("store_queries_total{kind=\"read\""));
+    lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+}
+
+/// A storm costs a read of places for each batch of joins, whatever was missed: the events are in memory.
+// req: T16 N18
+#[tokio::test]
+async fn short_absences_read_no_events_from_the_database() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let metrics = recorder.handle();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let fixture = Fixture::new().await;
+    fixture.join(&Recorder::new("ada"), None).await.unwrap();
+    fixture.commit(60).await;
+    let (epoch, before) = (fixture.epoch(), reads(&metrics));
+    let clients: Vec<_> = (0..600).map(|_| Recorder::new("ben")).collect();
+    let storm = clients.iter().zip(0..).map(|(client, number)| {
+        // Everybody was away for another while.
+        let position = 61 - number % 50;
+        let joining = fixture.join(client, Some((epoch.clone(), position)));
+        async move { (position, joining.await) }
+    });
+    for (position, joined) in futures_util::future::join_all(storm).await {
+        assert_eq!(joined, Ok((61, true, (61 - position) as usize)));
+    }
+    let cost = reads(&metrics) - before;
+    assert!((1..=4).contains(&cost), "{cost} reads for 600 clients");
+}
+
 #[tokio::test]
 async fn what_cannot_be_recovered_is_said() {
     let fixture = Fixture::over(

@@ -23,6 +23,7 @@ fn the_policy_table_is_what_was_agreed() {
     structure   VIEWER       PLAYER       -            GM           -            GM           -
     session     -            -            -            -            -            -            -
     user        OWNER        -            -            -            -            -            -
+    instances   -            -            -            -            -            -            -
     ");
 }
 
@@ -41,13 +42,16 @@ fn a_refusal_tells_nothing_to_those_who_may_not_see() {
     let campaign = Room::Campaign(CampaignId::from_uuid(uuid::Uuid::nil()));
     let session: Room = "session:00000000-0000-0000-0000-000000000000".parse().unwrap();
     let user: Room = "user:ada".parse().unwrap();
+    let instances: Room = "instances:all".parse().unwrap();
     for action in Action::ALL {
-        for room in [&campaign, &session, &user] {
+        for room in [&campaign, &session, &user, &instances] {
             assert_eq!(decide(room, action, None), Err(crate::protocol::Problem::not_found()));
         }
         for role in Role::ALL {
-            let outcome = decide(&session, action, Some(role));
-            assert_eq!(outcome, Err(crate::protocol::Problem::not_found()), "no sessions yet");
+            for nobodys in [&session, &instances] {
+                let outcome = decide(nobodys, action, Some(role));
+                assert_eq!(outcome, Err(crate::protocol::Problem::not_found()), "{nobodys}");
+            }
             let code = decide(&campaign, action, Some(role)).map_err(|problem| problem.code);
             assert!(matches!(code, Ok(_) | Err(Code::Forbidden)), "who may see is told why not");
         }

@@ -57,11 +57,12 @@ impl Api {
         let secret = Secret::new("a secret for tests of 32 bytes or more");
         let keys = AccessOptions::hmac("https://id.example", "fanfare", vec![secret]);
         let publisher = Publisher::new(Arc::new(MemoryBus::default()));
-        let world = World::new(store.clone(), Access::new(store.clone()), publisher, clock.clone());
+        let world = World::new(store.clone(), Access::new(store.clone()), publisher.clone(), clock.clone());
         let mut options = ApiOptions { dev_login: true, ..ApiOptions::default() };
         change(&mut options);
         let state = ApiState {
             readiness: Readiness::new(store.clone()),
+            users: Users::new(store.clone(), publisher, clock.clone()),
             store,
             world,
             verifier: Verifier::new(keys.clone(), clock.clone()).unwrap(),

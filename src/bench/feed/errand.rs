@@ -131,7 +131,7 @@ mod tests {
         let body = Errand::Publish { pad: 2 }.body(&[(ROOM, 1), (ROOM, 2)]);
         let events = Incoming::parse(body.as_bytes()).unwrap();
         assert_eq!(events.len(), 2);
-        assert_eq!(format!("campaign:{}", events[1].event.campaign_id()), ROOM);
+        assert_eq!(format!("campaign:{}", events[1].event.campaign_id().unwrap()), ROOM);
     }
 
     #[test]

@@ -66,7 +66,9 @@ impl RootTask {
         budget: &mut usize,
     ) -> Result<Joined, Problem> {
         let room = &wish.room;
-        self.may_view(snapshot, join.outlet.user(), room)?;
+        if join.purpose != Purpose::Follow {
+            self.may_view(snapshot, join.outlet.user(), room)?;
+        }
         if !snapshot.is_open(room) {
             return Err(Problem::not_found());
         }
@@ -88,7 +90,9 @@ impl RootTask {
             metrics::counter!("ws_recoveries_total", "outcome" => outcome).increment(1);
         }
         match join.purpose {
-            Purpose::Subscribe => self.state.family.join(&self.root, &join.outlet, room, offset),
+            Purpose::Subscribe | Purpose::Follow => {
+                self.state.family.join(&self.root, &join.outlet, room, offset)
+            }
             Purpose::Watch => self.state.family.attendance.watch(room, join.outlet.clone()),
         }
         let subscribed = Subscribed {

@@ -81,6 +81,8 @@ pub(super) enum Purpose {
     Subscribe,
     /// Who is in it.
     Watch,
+    /// Its events, for the instance itself: there is no permission to look at.
+    Follow,
 }
 
 /// A room entered.

@@ -40,6 +40,9 @@ fn check_payload(event: &Event) -> Result<(), Problem> {
         Event::WorldTimeChanged(payload) => check(payload),
         Event::StateInvalidated(payload) => check(payload),
         Event::MembershipChanged(payload) => check(payload),
+        Event::AccessRevoked(_) => {
+            Err(Problem::invalid_field("", "access_revoked is not for services to publish"))
+        }
     }?;
     let size = serde_json::to_string(event).map_or(usize::MAX, |text| text.len());
     if size > MAX_PAYLOAD_BYTES {
@@ -110,7 +113,8 @@ pub(super) async fn check_places(
             mistake("settlementId", "is not the structure's settlement".into());
         }
         let untrue = match new.event.effect() {
-            None => None,
+            // An event that revokes belongs to no campaign, and no batch has one.
+            None | Some(Effect::AccessRevoked { .. }) => None,
             Some(Effect::RoomClosed(room)) => {
                 Some(("operation", format!("{room} still exists; delete it through GraphQL")))
             }
@@ -180,7 +184,8 @@ fn structure_in(campaign: CampaignId, event: &Event) -> Option<(CampaignId, Stru
         | Event::SettlementUpdated(_)
         | Event::WorldTimeChanged(_)
         | Event::StateInvalidated(_)
-        | Event::MembershipChanged(_) => None,
+        | Event::MembershipChanged(_)
+        | Event::AccessRevoked(_) => None,
     }
 }
 
@@ -189,7 +194,7 @@ fn field_of(event: &Event, room: &Room) -> &'static str {
         (Event::EntityUpdated(_), _) => "entityId",
         (_, Room::Settlement(_)) => "settlementId",
         (_, Room::Structure(_)) => "structureId",
-        (_, Room::Campaign(_) | Room::Session(_) | Room::User(_)) => "campaignId",
+        (_, Room::Campaign(_) | Room::Session(_) | Room::User(_) | Room::Instances) => "campaignId",
     }
 }
 

@@ -119,7 +119,8 @@ impl World {
             let id = id.unwrap_or_else(|| EventId::from_uuid(self.clock.uuid()));
             ids.push(id.clone());
             let origin = origin(identity.user_id(), metadata, request);
-            by_campaign.entry(event.campaign_id()).or_default().push((index, NewEvent { id, event, origin }));
+            let campaign = event.campaign_id().ok_or_else(Problem::internal)?;
+            by_campaign.entry(campaign).or_default().push((index, NewEvent { id, event, origin }));
         }
         if by_campaign.len() > 1 {
             self.check_campaigns(&by_campaign).await?;

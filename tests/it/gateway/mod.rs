@@ -8,4 +8,5 @@ mod limits;
 mod publish;
 mod recovery;
 mod slow;
+mod storm;
 mod tokens;

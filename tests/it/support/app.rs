@@ -125,7 +125,12 @@ impl TestApp {
 
     /// A token that has ended an hour ago.
     pub fn expired_token(&self, user: &str) -> String {
-        let past = Clock::system().now() - Duration::from_secs(7200);
+        self.token_issued(user, Duration::from_secs(7200))
+    }
+
+    /// A token that was issued so long ago, for an hour.
+    pub fn token_issued(&self, user: &str, ago: Duration) -> String {
+        let past = Clock::system().now() - ago;
         let keys =
             app::access_options(&settings(&self.dir, &self.args), app::MissingKey::Make).expect("keys");
         let signer = Signer::new(&keys, Clock::manual(past).0).expect("a signer");
@@ -203,6 +208,12 @@ impl TestApp {
         let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(token).json(body);
         let response = request.send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap_or_default())
+    }
+
+    /// The status of a GET with a token.
+    pub async fn status_of(&self, token: &str, path: &str) -> u16 {
+        let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(token);
+        request.send().await.unwrap().status().as_u16()
     }
 
     pub async fn status(&self, path: &str) -> u16 {

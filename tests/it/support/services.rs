@@ -8,6 +8,7 @@ use fanfare::{
     clock::{Clock, ManualClock},
     protocol::{CampaignId, Offset, Problem, RequestId, Role, Room, Root, SettlementId, Timestamp, UserId},
     store::Store,
+    users::Users,
     world::{
         Request, World,
         entity::{Campaign, MapPosition, Settlement, Structure, Variables},
@@ -48,6 +49,17 @@ impl TestWorld {
         let publisher = Publisher::new(Arc::new(MemoryBus::default()));
         let world = World::new(store.clone(), access, publisher, clock.clone());
         Self { world, store, hand, clock, _database: database }
+    }
+
+    /// The services about users.
+    pub fn users(&self) -> Users {
+        let publisher = Publisher::new(Arc::new(MemoryBus::default()));
+        Users::new(self.store.clone(), publisher, self.clock.clone())
+    }
+
+    /// The world's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// A new id.

@@ -1,0 +1,5 @@
+//! Revocation: whoever's access ends is out everywhere, and nobody else is.
+
+mod everywhere;
+mod service;
+mod sockets;
