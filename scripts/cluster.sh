@@ -35,7 +35,7 @@ ulimit -n "$(ulimit -Hn)"
 
 # --- processes: started by name, known by pid, started again when they end
 
-declare -A pid_of=() name_of=() starts=() timer_of=()
+declare -A pid_of=() starts=() due=()
 folder=$(mktemp -d "${TMPDIR:-/tmp}/fanfare-cluster.XXXXXX")
 mkdir "$folder/log"
 # The databases and the balancer run as somebody else where this runs as root: PostgreSQL insists on it.
@@ -67,7 +67,6 @@ spawn() {
     fi
     setsid setpriv --pdeathsig "$signal" "${as[@]}" "$@" >>"$folder/log/$name" 2>&1 </dev/null &
     pid_of[$name]=$!
-    name_of[$!]=$name
     echo $! >"$folder/$name.pid"
 }
 
@@ -75,7 +74,6 @@ end_all() {
     local name watch
     trap '' INT TERM HUP
     trap - EXIT
-    [ ${#timer_of[@]} -eq 0 ] || kill "${!timer_of[@]}" 2>/dev/null || true
     # An instance ends within 30 s. Whatever does not end is killed, so that nothing is left.
     (sleep 35 && kill -KILL "${pid_of[@]}") >/dev/null 2>&1 &
     watch=$!
@@ -217,22 +215,23 @@ END
 
 # --- until Ctrl-C
 
+# Looked at and not waited for: bash forgets a process that ends just before `wait -n`.
 while :; do
-    code=0
-    # The shell's own word about a killed process would only repeat what is said below.
-    wait -n -p ended 2>/dev/null || code=$?
-    # A signal to this script: its trap has run.
-    [ -n "${ended:-}" ] || continue
-    if [ -n "${timer_of[$ended]:-}" ]; then
-        name=${timer_of[$ended]}
-        unset "timer_of[$ended]"
+    sleep 0.5 &
+    wait $! 2>/dev/null || true
+    for name in "${!pid_of[@]}"; do
+        pid=${pid_of[$name]}
+        ! kill -0 "$pid" 2>/dev/null || continue
+        code=0
+        wait "$pid" 2>/dev/null || code=$?
+        unset "pid_of[$name]"
+        due[$name]=$((SECONDS + delay))
+        echo "$name ended ($code); it is started again in $delay s"
+    done
+    for name in "${!due[@]}"; do
+        [ "$SECONDS" -ge "${due[$name]}" ] || continue
+        unset "due[$name]"
         ${starts[$name]}
         echo "$name is started again: pid ${pid_of[$name]}"
-    elif [ -n "${name_of[$ended]:-}" ]; then
-        name=${name_of[$ended]}
-        unset "name_of[$ended]" "pid_of[$name]"
-        echo "$name ended ($code); it is started again in $delay s"
-        sleep "$delay" &
-        timer_of[$!]=$name
-    fi
+    done
 done
