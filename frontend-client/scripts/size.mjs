@@ -36,7 +36,7 @@ async function sizeOf(...parts) {
     logLevel: "silent",
     transform: { define },
   });
-  const { output } = await bundle.generate({ minify: true });
+  const { output } = await bundle.generate({ minify: true, comments: { annotation: false } });
   await bundle.close();
   const size = (chunk) => gzipSync(chunk.code, { level: 9 }).length;
   const later = output.filter((chunk) => !chunk.isEntry).map((chunk) => [chunk.name, size(chunk)]);

@@ -26,10 +26,8 @@ export class Recent<V> {
     this.#entries.delete(key);
     this.#entries.set(key, value);
     if (this.#entries.size > this.#limit) {
-      for (const oldest of this.#entries.keys()) {
-        this.#entries.delete(oldest);
-        break;
-      }
+      const [oldest = key] = this.#entries.keys();
+      this.#entries.delete(oldest);
     }
   }
 }

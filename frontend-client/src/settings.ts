@@ -24,8 +24,12 @@ export interface Settings {
  * @throws FanfareError `invalid_option` with a sentence that says what to do.
  */
 export function settingsOf(options: FanfareOptions): Settings {
-  const { url, getToken, transport = "auto", shareTabs = true, onError } = options ?? {};
   const {
+    url,
+    getToken,
+    transport = "auto",
+    shareTabs = true,
+    onError,
     wrapTransport = (unchanged: Transport) => unchanged,
     reconnect,
     pollIntervalMs = 3000,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
-/** The modules whose declarations are the core's public interface. */
+/** The modules whose declarations are the package's public interface. */
 const PUBLIC = [
   "index",
   "fanfare",
@@ -17,6 +17,31 @@ const PUBLIC = [
   "transport/transport",
   "testing/index",
   "testing/server",
+  "react/index",
+  "react/connection-badge",
+  "react/connection-notices",
+  "react/labels",
+  "react/notice",
+  "react/provider",
+  "react/use-connection",
+  "react/use-entity",
+  "react/use-freshness",
+  "react/use-presence",
+  "react/use-room",
+  "react/use-subscription",
+  "apollo/index",
+  "apollo/binding",
+  "apollo/use-cache-sync",
+  "sync/policies",
+  "zustand/index",
+  "zustand/calendar",
+  "zustand/derived",
+  "zustand/store",
+  "zustand/use-world-clock",
+  "query/index",
+  "query/binding",
+  "query/policies",
+  "query/use-query-sync",
 ];
 
 const root = new URL("..", import.meta.url).pathname;
@@ -41,22 +66,53 @@ it.each(PUBLIC)("has the public interface that was reviewed: %s", async (module)
   await expect(declarations(module)).toMatchFileSnapshot(`./api/${module.replaceAll("/", "-")}.d.ts.txt`);
 });
 
-it("exports these values", async () => {
-  const core = await import("../src/index.js");
-  const testing = await import("../src/testing/index.js");
-  expect(Object.keys(core).sort()).toEqual([
-    "EVENT_TYPES",
-    "FanfareError",
-    "PROTOCOL_VERSION",
-    "createFanfare",
-  ]);
-  expect(Object.keys(testing).sort()).toEqual([
-    "FakeBrowser",
-    "FakeLog",
-    "FakeServer",
-    "FakeTab",
-    "createFanfareIn",
-    "fakeToken",
-    "roomsOf",
-  ]);
+/** What each subpath of the package exports, beside types. */
+const EXPORTS: Record<string, { load: () => Promise<object>; names: readonly string[] }> = {
+  ".": {
+    load: () => import("../src/index.js"),
+    names: ["EVENT_TYPES", "FanfareError", "PROTOCOL_VERSION", "createFanfare"],
+  },
+  "./react": {
+    load: () => import("../src/react/index.js"),
+    names: [
+      "ConnectionBadge",
+      "ConnectionNotices",
+      "ENGLISH",
+      "FanfareProvider",
+      "useCampaignSubscription",
+      "useConnection",
+      "useFanfare",
+      "useFreshness",
+      "usePresence",
+      "useRoom",
+      "useSettlementSubscription",
+      "useStructureSubscription",
+      "useSubscription",
+    ],
+  },
+  "./apollo": {
+    load: () => import("../src/apollo/index.js"),
+    names: ["bindApolloCache", "useCacheSync", "worldPolicies"],
+  },
+  "./zustand": {
+    load: () => import("../src/zustand/index.js"),
+    names: ["createWorldTimeStore", "fromClock", "timeUntil", "useWorldClock", "worldDate"],
+  },
+  "./query": {
+    load: () => import("../src/query/index.js"),
+    names: ["bindQueryClient", "useQuerySync", "worldQueries"],
+  },
+  "./testing": {
+    load: () => import("../src/testing/index.js"),
+    names: ["FakeBrowser", "FakeLog", "FakeServer", "FakeTab", "createFanfareIn", "fakeToken", "roomsOf"],
+  },
+};
+
+it("has these subpaths", () => {
+  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { exports: object };
+  expect(Object.keys(manifest.exports)).toEqual([...Object.keys(EXPORTS), "./package.json"]);
+});
+
+it.each(Object.entries(EXPORTS))("exports these values: %s", async (_, { load, names }) => {
+  expect(Object.keys(await load()).sort()).toEqual(names);
 });

@@ -1,7 +1,7 @@
 import type { Reference } from "@apollo/client";
 import type { ListPolicy, Policy } from "../sync/policies.js";
-import { isObject, type Values } from "../sync/values.js";
-import { type Arguments, isReference } from "./store.js";
+import { isObject, isReference, type Values } from "../sync/values.js";
+import type { Arguments } from "./store.js";
 
 /** The list cannot be brought up to date from what is known: it has to be read again. */
 export const READ_AGAIN: unique symbol = Symbol("read again");

@@ -1,9 +1,9 @@
 import type { ApolloCache } from "@apollo/client";
 import type { RoomName } from "../sync/changes.js";
 import type { Policies, Policy } from "../sync/policies.js";
-import { isObject } from "../sync/values.js";
+import { isObject, isReference } from "../sync/values.js";
 import { nodesOf, removed } from "./lists.js";
-import { argumentsOf, contents, fieldOf, isReference, type Stored } from "./store.js";
+import { argumentsOf, contents, fieldOf, type Stored } from "./store.js";
 
 /** An object in the cache that belongs to a room; of the root of queries, the fields that do. */
 export interface StoredObject {

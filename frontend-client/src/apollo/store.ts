@@ -1,4 +1,4 @@
-import type { ApolloCache, Reference } from "@apollo/client";
+import type { ApolloCache } from "@apollo/client";
 import type { Policy } from "../sync/policies.js";
 import { isObject, type Values } from "../sync/values.js";
 
@@ -28,10 +28,6 @@ export function argumentsOf(storeFieldName: string): Arguments | null {
   } catch {
     return null;
   }
-}
-
-export function isReference(value: unknown): value is Reference {
-  return isObject(value) && typeof value["__ref"] === "string";
 }
 
 /** The cache's id of an entity; undefined when the values lack a part of its key. */

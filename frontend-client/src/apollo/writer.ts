@@ -1,13 +1,13 @@
 import type { ApolloCache, Reference } from "@apollo/client";
 import type { Change, Doubt, Put, Remove } from "../sync/changes.js";
 import { Doubts } from "../sync/doubts.js";
+import { overlay, typed, UNKNOWN } from "../sync/overlay.js";
 import type { ListPolicy, Policies, Policy } from "../sync/policies.js";
-import type { Values } from "../sync/values.js";
+import { isReference, type Values } from "../sync/values.js";
 import { fragmentFor } from "./fragment.js";
 import { type Entry, inserted, isEntry, isListOf, nodesOf, READ_AGAIN, removed } from "./lists.js";
-import { overlay, typed, UNKNOWN } from "./overlay.js";
 import { forget, storedIn } from "./rooms.js";
-import { argumentsOf, fieldOf, identify, isReference, peek, type Stored } from "./store.js";
+import { argumentsOf, fieldOf, identify, peek, type Stored } from "./store.js";
 
 /** Of how many deleted entities it is remembered that they are gone, for answers that still have them. */
 const REMEMBERED_DELETIONS = 10_000;

@@ -5,32 +5,28 @@ const PATIENCE = 3;
 
 /** Which transport is next: the socket, and polling while the socket cannot be opened. */
 export class Fallback {
-  readonly #preferred: Transport;
+  readonly preferred: Transport;
   readonly #other: Transport | null;
   #failures = 0;
 
   constructor(preferred: Transport, other: Transport | null) {
-    this.#preferred = preferred;
+    this.preferred = preferred;
     this.#other = other;
-  }
-
-  get preferred(): Transport {
-    return this.#preferred;
   }
 
   /** The transport for the next attempt. */
   next(): Transport {
-    return this.#other && this.#failures >= PATIENCE ? this.#other : this.#preferred;
+    return this.#other && this.#failures >= PATIENCE ? this.#other : this.preferred;
   }
 
   /** Whether there is a better transport than the one in use. */
   isSecondBest(transport: Transport): boolean {
-    return transport !== this.#preferred;
+    return transport !== this.preferred;
   }
 
   opened(transport: Transport): void {
-    if (transport === this.#preferred) {
-      this.#failures = 0;
+    if (transport === this.preferred) {
+      this.forget();
     }
   }
 
@@ -42,6 +38,6 @@ export class Fallback {
   /** The transport could not be opened, for reasons of its own. */
   failed(transport: Transport): void {
     // When polling fails as well, the two take turns.
-    this.#failures = transport === this.#preferred ? this.#failures + 1 : PATIENCE - 1;
+    this.#failures = transport === this.preferred ? this.#failures + 1 : PATIENCE - 1;
   }
 }

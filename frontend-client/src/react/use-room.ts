@@ -66,13 +66,10 @@ export function useRoom(room: string | null | undefined, options: SubscribeOptio
     };
   }, [fanfare, room, latest]);
 
-  if (outcome.of !== fanfare || outcome.room !== room) {
-    return { freshness, isReady: false, error: null, removed: null };
-  }
-  if (freshness === "live") {
-    // Whatever went wrong before, the room is joined now.
-    return { freshness, isReady: true, error: null, removed: null };
-  }
-  const { isReady, error, removed } = outcome;
-  return { freshness, isReady, error, removed };
+  const isKnown = outcome.of === fanfare && outcome.room === room;
+  const { isReady, error, removed } = isKnown ? outcome : UNKNOWN;
+  // Whatever went wrong before, a live room is joined now.
+  return isKnown && freshness === "live"
+    ? { freshness, isReady: true, error: null, removed: null }
+    : { freshness, isReady, error, removed };
 }

@@ -1,6 +1,5 @@
-import type { Policy } from "../sync/policies.js";
-import { isObject, type Values } from "../sync/values.js";
-import { isReference } from "./store.js";
+import type { Policy } from "./policies.js";
+import { isObject, isReference, type Values } from "./values.js";
 
 /** Says that a stored value cannot be brought up to date from an event's. */
 export const UNKNOWN: unique symbol = Symbol("unknown");

@@ -1,0 +1,257 @@
+import {
+  notifyManager,
+  type Query,
+  type QueryCacheNotifyEvent,
+  type QueryClient,
+} from "@tanstack/react-query";
+import type { Fanfare } from "../fanfare.js";
+import { EVENT_TYPES, type Position } from "../generated/protocol.js";
+import { type Change, changesOf, roomName } from "../sync/changes.js";
+import { Frames } from "../sync/frames.js";
+import { Journal, type Ticket } from "../sync/journal.js";
+import { Edits } from "./edits.js";
+import { inserted, READ_AGAIN } from "./lists.js";
+import { type QueryPolicies, type QueryPolicy, queryPolicies, worldQueries } from "./policies.js";
+import { Rereads } from "./rereads.js";
+
+/** A page without frames, a hidden one for example, does not let more changes than this wait. */
+const WAITING_LIMIT = 5000;
+
+/** A query client whose data follows a client's events. */
+export interface QueryBinding {
+  /** Ends it: the data follows no more. */
+  readonly unbind: () => void;
+  /**
+   * Joins a room as long as queries hold its data, until the returned function is called: `useQuerySync` without React.
+   * What was read before the room was joined is read again.
+   */
+  readonly sync: (room: string) => () => void;
+}
+
+const bindings = new WeakMap<QueryClient, QueryBinding>();
+
+/** The binding of a query client, if there is one. */
+export function bindingOf(client: QueryClient): QueryBinding | undefined {
+  return bindings.get(client);
+}
+
+/**
+ * Keeps the data of a TanStack query client in agreement with the rooms that the client has joined. Call it once, beside
+ * the making of both clients; components join rooms with `useQuerySync`. A client that is bound already is bound anew.
+ *
+ * @param policies for kinds of one's own; one for a kind of the world replaces the default.
+ * @throws FanfareError `invalid_option` when a policy lacks something.
+ */
+export function bindQueryClient(
+  fanfare: Fanfare,
+  client: QueryClient,
+  policies: readonly QueryPolicy[] = [],
+): QueryBinding {
+  const checked = queryPolicies([...worldQueries, ...policies]);
+  bindings.get(client)?.unbind();
+  const binding = new Binding(fanfare, client, checked);
+  bindings.set(client, binding);
+  return binding;
+}
+
+class Binding implements QueryBinding {
+  readonly #fanfare: Fanfare;
+  readonly #client: QueryClient;
+  readonly #policies: QueryPolicies;
+  readonly #rereads: Rereads;
+  readonly #journal = new Journal();
+  readonly #tickets = new Map<Query, Ticket>();
+  readonly #frames = new Frames(() => this.#flush());
+  readonly #detachments: (() => void)[];
+  readonly #positions = new Map<string, Position | null>();
+  #waiting: Change[] = [];
+
+  constructor(fanfare: Fanfare, client: QueryClient, policies: QueryPolicies) {
+    this.#fanfare = fanfare;
+    this.#client = client;
+    this.#policies = policies;
+    this.#rereads = new Rereads(client);
+    this.#detachments = [
+      client.getQueryCache().subscribe((event) => this.#watch(event)),
+      ...EVENT_TYPES.map((type) =>
+        fanfare.on(type, (event) =>
+          this.#enqueue(changesOf(event, policies.policies, fanfare.connection.getSnapshot().userId)),
+        ),
+      ),
+      fanfare.onStale((room) => this.#readAgain(room)),
+      fanfare.onRemoved((room) => {
+        this.#positions.delete(room);
+        this.#enqueue([{ do: "forget", room: roomName(room) }]);
+      }),
+      fanfare.connection.subscribe(() => {
+        if (fanfare.connection.getSnapshot().status === "connected") {
+          this.#rereads.retry();
+        }
+      }),
+    ];
+  }
+
+  readonly unbind = (): void => {
+    for (const detach of this.#detachments.splice(0)) {
+      detach();
+    }
+    this.#frames.cancel();
+    this.#rereads.end();
+    if (bindings.get(this.#client) === this) {
+      bindings.delete(this.#client);
+    }
+  };
+
+  readonly sync = (room: string): (() => void) => {
+    const position = this.#positions.get(room);
+    this.#positions.set(room, position ?? null);
+    const use = this.#fanfare.subscribe(room, position ? { position } : {});
+    if (!position) {
+      // What is held was read before the room was joined: it may lack what happened in between.
+      use.ready.then(
+        () => void this.#readAgain(room).catch(() => {}),
+        () => {},
+      );
+    }
+    return () => {
+      this.#positions.set(room, use.position);
+      use.unsubscribe();
+    };
+  };
+
+  /** Everything of a room is out of date. Fulfilled when all that is shown of it has been read again. */
+  #readAgain(room: string): Promise<unknown> {
+    this.#enqueue([{ do: "doubt", of: roomName(room), fields: "all" }]);
+    // At once: what is asked for from now on is not out of date.
+    this.#frames.cancel();
+    return this.#flush();
+  }
+
+  #enqueue(changes: readonly Change[]): void {
+    for (const change of changes) {
+      this.#journal.add(change);
+      this.#waiting.push(change);
+    }
+    if (this.#waiting.length > WAITING_LIMIT) {
+      this.#frames.cancel();
+      void this.#flush();
+    } else if (this.#waiting.length > 0) {
+      this.#frames.request();
+    }
+  }
+
+  /** Makes all changes that wait; then what has to be read is read. */
+  #flush(): Promise<unknown> {
+    const changes = this.#waiting.splice(0);
+    const edits = new Edits(changes, this.#policies.policies);
+    const outdated = new Set<Query>();
+    notifyManager.batch(() => {
+      for (const query of this.#client.getQueryCache().getAll()) {
+        if (this.#edit(query, edits)) {
+          outdated.add(query);
+        }
+      }
+      for (const query of this.#insert(changes, this.#client.getQueryCache().getAll())) {
+        outdated.add(query);
+      }
+    });
+    return Promise.all([...outdated].map((query) => this.#outdate(query)));
+  }
+
+  /** Makes the changes in a query's data; gives whether it has to be read again. */
+  #edit(query: Query, edits: Edits): boolean {
+    const { data } = query.state;
+    if (data === undefined) {
+      return false;
+    }
+    const edited = edits.make(data, query.queryKey);
+    this.#set(query, edited.data);
+    return edited.isOutdated;
+  }
+
+  /** Puts new entities into their lists; gives the lists that have to be read again. */
+  #insert(changes: readonly Change[], queries: readonly Query[]): Query[] {
+    const outdated: Query[] = [];
+    for (const change of changes) {
+      if (change.do !== "put" || !change.isNew) {
+        continue;
+      }
+      for (const key of this.#policies.listsOf(change.policy.typeName, change.values)) {
+        const exact = this.#client.getQueryCache().find({ queryKey: key, exact: true });
+        for (const query of this.#client.getQueryCache().findAll({ queryKey: key })) {
+          if (query.state.data === undefined || !queries.includes(query)) {
+            continue;
+          }
+          const next = query === exact ? inserted(query.state.data, change) : READ_AGAIN;
+          if (next === READ_AGAIN) {
+            outdated.push(query);
+          } else {
+            this.#set(query, next);
+          }
+        }
+      }
+    }
+    return outdated;
+  }
+
+  #set(query: Query, data: unknown): void {
+    const { isInvalidated, dataUpdatedAt } = query.state;
+    if (data !== query.state.data) {
+      this.#client.setQueryData(query.queryKey, data, { updatedAt: dataUpdatedAt });
+      if (isInvalidated) {
+        // What was out of date is so still.
+        query.invalidate();
+      }
+    }
+  }
+
+  /** The data is out of date: read again now where it is shown, and otherwise when somebody wants to see it. */
+  #outdate(query: Query): Promise<void> {
+    query.invalidate();
+    return query.isActive() ? this.#rereads.want(query) : Promise.resolve();
+  }
+
+  /** Notes when requests begin, and corrects answers that do not know what happened since. */
+  #watch(event: QueryCacheNotifyEvent): void {
+    const { query } = event;
+    if (event.type === "removed") {
+      this.#end(query);
+    }
+    if (event.type !== "updated") {
+      return;
+    }
+    const { action } = event;
+    if (action.type === "fetch") {
+      this.#end(query);
+      this.#tickets.set(query, this.#journal.begin());
+    } else if (action.type === "error") {
+      this.#end(query);
+    } else if (action.type === "success" && !action.manual) {
+      const ticket = this.#tickets.get(query);
+      const changes = ticket ? this.#journal.since(ticket.start) : [];
+      this.#end(query);
+      this.#correct(query, changes ?? this.#everything());
+    }
+  }
+
+  #correct(query: Query, changes: readonly Change[]): void {
+    if (changes.length > 0) {
+      const isOutdated = this.#edit(query, new Edits(changes, this.#policies.policies));
+      if (this.#insert(changes, [query]).length > 0 || isOutdated) {
+        this.#outdate(query).catch(() => {});
+      }
+    }
+  }
+
+  #end(query: Query): void {
+    const ticket = this.#tickets.get(query);
+    if (ticket) {
+      this.#tickets.delete(query);
+      this.#journal.end(ticket);
+    }
+  }
+
+  #everything(): Change[] {
+    return [...this.#positions.keys()].map((room) => ({ do: "doubt", of: roomName(room), fields: "all" }));
+  }
+}
