@@ -12,6 +12,7 @@ export default defineConfig({
   },
   test: {
     include: ["src/**/*.test.{ts,tsx}", "test/**/*.test.{ts,tsx}", "demo/test/**/*.test.{ts,tsx}"],
+    exclude: ["**/node_modules/**", "test/snippets/made/**"],
     typecheck: { enabled: false },
     restoreMocks: true,
   },

@@ -112,53 +112,68 @@ describe("an event without data", () => {
   });
 });
 
+/** A thousand events take a busy machine longer than a test usually may. */
+const BURST_MS = 30_000;
+
 describe("a burst", () => {
-  it("of 1,000 events is one batch in each frame, and no request", async () => {
-    const { cache, world, show } = await bound();
-    const page = await show(SETTLEMENT, { id: "s-001" });
-    const count = batches(cache);
-    for (let population = 1; population <= 1000; population += 1) {
-      world.updateSettlement("s-001", { population });
-    }
-    await frame();
-    expect(page.now()["settlement"]).toMatchObject({ population: 1000, version: 1001 });
-    expect(count).toHaveBeenCalledTimes(1);
-    expect(page.seen).toHaveLength(2);
-    expect(world.asked("Settlement")).toBe(1);
-  });
+  it(
+    "of 1,000 events is one batch in each frame, and no request",
+    async () => {
+      const { cache, world, show } = await bound();
+      const page = await show(SETTLEMENT, { id: "s-001" });
+      const count = batches(cache);
+      for (let population = 1; population <= 1000; population += 1) {
+        world.updateSettlement("s-001", { population });
+      }
+      await frame();
+      expect(page.now()["settlement"]).toMatchObject({ population: 1000, version: 1001 });
+      expect(count).toHaveBeenCalledTimes(1);
+      expect(page.seen).toHaveLength(2);
+      expect(world.asked("Settlement")).toBe(1);
+    },
+    BURST_MS,
+  );
 
-  it("of 1,000 events over a second is at most one batch a frame", async () => {
-    const { cache, world, show } = await bound();
-    await show(SETTLEMENT, { id: "s-001" });
-    const count = batches(cache);
-    for (let population = 1; population <= 1000; population += 1) {
-      world.updateSettlement("s-001", { population });
-      await pass(1);
-    }
-    await frame();
-    expect(count.mock.calls.length).toBeGreaterThan(30);
-    expect(count.mock.calls.length).toBeLessThanOrEqual(63);
-  });
+  it(
+    "of 1,000 events over a second is at most one batch a frame",
+    async () => {
+      const { cache, world, show } = await bound();
+      await show(SETTLEMENT, { id: "s-001" });
+      const count = batches(cache);
+      for (let population = 1; population <= 1000; population += 1) {
+        world.updateSettlement("s-001", { population });
+        await pass(1);
+      }
+      await frame();
+      expect(count.mock.calls.length).toBeGreaterThan(30);
+      expect(count.mock.calls.length).toBeLessThanOrEqual(63);
+    },
+    BURST_MS,
+  );
 
-  it("of 1,000 invalidations has a query read at most once in 250 ms, the last time after the last of them", async () => {
-    const { server, world, show } = await bound();
-    const page = await show(SETTLEMENT, { id: "s-001" });
-    for (let defense = 1; defense <= 1000; defense += 1) {
-      world.defense.set("s-001", defense);
-      server.publish("state_invalidated", {
-        campaignId: CAMPAIGN,
-        scope: "entity",
-        entities: [{ entityType: "settlement", entityId: "s-001" }],
-        fields: ["defense"],
-      });
-      await pass(1);
-    }
-    await pass(300);
-    expect(page.now()["settlement"]).toMatchObject({ defense: 1000 });
-    const asked = world.asked("Settlement") - 1;
-    expect(asked).toBeGreaterThanOrEqual(3);
-    expect(asked).toBeLessThanOrEqual(6);
-  });
+  it(
+    "of 1,000 invalidations has a query read at most once in 250 ms, the last time after the last of them",
+    async () => {
+      const { server, world, show } = await bound();
+      const page = await show(SETTLEMENT, { id: "s-001" });
+      for (let defense = 1; defense <= 1000; defense += 1) {
+        world.defense.set("s-001", defense);
+        server.publish("state_invalidated", {
+          campaignId: CAMPAIGN,
+          scope: "entity",
+          entities: [{ entityType: "settlement", entityId: "s-001" }],
+          fields: ["defense"],
+        });
+        await pass(1);
+      }
+      await pass(300);
+      expect(page.now()["settlement"]).toMatchObject({ defense: 1000 });
+      const asked = world.asked("Settlement") - 1;
+      expect(asked).toBeGreaterThanOrEqual(3);
+      expect(asked).toBeLessThanOrEqual(6);
+    },
+    BURST_MS,
+  );
 });
 
 describe("state_invalidated", () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ApolloLink, Observable } from "@apollo/client";
-import { buildSchema, graphql, print } from "graphql";
+import { buildSchema, type ExecutionResult, graphql, print } from "graphql";
 import type { FakeServer } from "../../src/testing/index.js";
 
 /** The schema that the server publishes. */
@@ -81,11 +81,10 @@ export class World {
 
   /** Fulfilled as the server would: what it answers is what is true when the request arrives. */
   readonly link = new ApolloLink(({ query, variables, operationName = "" }) => {
-    this.requests.push({ name: operationName, variables });
     return new Observable((observer) => {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const answer = this.isReachable
-        ? graphql({ schema, source: print(query), variableValues: variables, rootValue: this.#root })
+        ? this.answer(print(query), variables, operationName)
         : Promise.reject(new TypeError("fetch failed"));
       answer.then(
         (result) => {
@@ -99,6 +98,17 @@ export class World {
       return () => clearTimeout(timer);
     });
   });
+
+  /** Answers a request from what is true now. */
+  answer(
+    source: string,
+    variables: Record<string, unknown>,
+    operationName?: string,
+  ): Promise<ExecutionResult> {
+    const name = operationName ?? /(?:query|mutation) (\w+)/.exec(source)?.[1] ?? "";
+    this.requests.push({ name, variables });
+    return graphql({ schema, source, variableValues: variables, rootValue: this.#root });
+  }
 
   /** How often a query was asked. */
   asked(name: string): number {

@@ -184,37 +184,48 @@ describe("an event", () => {
   });
 });
 
-describe("a burst", () => {
-  it("of 1,000 events is one change a frame", async () => {
-    const { show, publish, client } = await bound();
-    const one = await show(["settlement", "a"], settlement("a"));
-    const set = vi.spyOn(client, "setQueryData");
-    for (let version = 2; version <= 1001; version += 1) {
-      publish("a", "update", version, { name: `name ${version}` });
-    }
-    await frame();
-    expect(one.now()).toMatchObject({ name: "name 1001" });
-    expect(set).toHaveBeenCalledTimes(1);
-  });
+/** A thousand events take a busy machine longer than a test usually may. */
+const BURST_MS = 30_000;
 
-  it("of 1,000 invalidations reads at most once in 250 ms, the last time after the last of them", async () => {
-    const { server, show, database, asked } = await bound();
-    const one = await show(["settlement", "a"], settlement("a", { defense: 0 }));
-    asked.mockClear();
-    for (let defense = 1; defense <= 1000; defense += 1) {
-      database.set("settlement a", settlement("a", { defense }));
-      server.publish("state_invalidated", {
-        campaignId: CAMPAIGN,
-        scope: "entity",
-        entities: [{ entityType: "settlement", entityId: "a" }],
-      });
-      await pass(1);
-    }
-    await pass(300);
-    expect(one.now()).toMatchObject({ defense: 1000 });
-    expect(asked.mock.calls.length).toBeGreaterThanOrEqual(3);
-    expect(asked.mock.calls.length).toBeLessThanOrEqual(6);
-  });
+describe("a burst", () => {
+  it(
+    "of 1,000 events is one change a frame",
+    async () => {
+      const { show, publish, client } = await bound();
+      const one = await show(["settlement", "a"], settlement("a"));
+      const set = vi.spyOn(client, "setQueryData");
+      for (let version = 2; version <= 1001; version += 1) {
+        publish("a", "update", version, { name: `name ${version}` });
+      }
+      await frame();
+      expect(one.now()).toMatchObject({ name: "name 1001" });
+      expect(set).toHaveBeenCalledTimes(1);
+    },
+    BURST_MS,
+  );
+
+  it(
+    "of 1,000 invalidations reads at most once in 250 ms, the last time after the last of them",
+    async () => {
+      const { server, show, database, asked } = await bound();
+      const one = await show(["settlement", "a"], settlement("a", { defense: 0 }));
+      asked.mockClear();
+      for (let defense = 1; defense <= 1000; defense += 1) {
+        database.set("settlement a", settlement("a", { defense }));
+        server.publish("state_invalidated", {
+          campaignId: CAMPAIGN,
+          scope: "entity",
+          entities: [{ entityType: "settlement", entityId: "a" }],
+        });
+        await pass(1);
+      }
+      await pass(300);
+      expect(one.now()).toMatchObject({ defense: 1000 });
+      expect(asked.mock.calls.length).toBeGreaterThanOrEqual(3);
+      expect(asked.mock.calls.length).toBeLessThanOrEqual(6);
+    },
+    BURST_MS,
+  );
 });
 
 describe("state_invalidated", () => {
