@@ -11,7 +11,8 @@ const RETRY_MS = { first: 1000, longest: 32_000 };
 
 /** One query with its variables, however many components show it. */
 interface Reading {
-  readonly query: ObservableQuery;
+  /** The one that wanted it last: others may be gone. */
+  query: ObservableQuery;
   readonly timer: Timer;
   lastStart: number;
   failures: number;
@@ -151,6 +152,7 @@ export class Rereads {
     const key = JSON.stringify(query.variables);
     const known = byVariables.get(key);
     if (known) {
+      known.query = query;
       if (!known.wanted && !known.isRunning) {
         known.timer.clear();
       }

@@ -105,6 +105,10 @@ function isOf(
   parent: string,
   room: RoomName,
 ): boolean {
+  if (value === null) {
+    // What the user was refused, or had lost: with the room it may be there.
+    return true;
+  }
   if (isReference(value)) {
     return found.has(value.__ref);
   }

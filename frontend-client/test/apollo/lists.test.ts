@@ -220,6 +220,21 @@ describe("the loss of a campaign", () => {
     expect(world.requests).toHaveLength(asked);
   });
 
+  it("is over when the user is let in again: what is shown comes back", async () => {
+    const { server, binding, show } = await bound();
+    const one = await show(SETTLEMENT, { id: "s-001" });
+    const list = await show(SETTLEMENTS, { campaignId: CAMPAIGN });
+    server.remove(campaign);
+    await frame();
+    expect(one.now()).toEqual({ settlement: null });
+    server.refuse(campaign, null);
+    const leave = binding.sync(campaign);
+    await pass(500);
+    expect(one.now()["settlement"]).toMatchObject({ id: "s-001" });
+    expect(ids(list.now()["settlements"])).toEqual(["s-001", "s-002"]);
+    leave();
+  });
+
   it("is not undone by an answer that was given before", async () => {
     const { server, world, apollo, cache } = await bound();
     world.answerMs = 100;
