@@ -99,7 +99,9 @@ export class Writer {
       const isCarried = name in values && fields.includes(name);
       const result = isCarried ? overlay(value, values[name], policy.objects[name]) : UNKNOWN;
       if (result !== UNKNOWN) {
-        next.set(name, result);
+        if (result !== value) {
+          next.set(name, result);
+        }
       } else if (!constant(name) && name !== "version") {
         // Its own versions may have been skipped: then nobody knows what is not carried.
         const isMissed = isGap && !policy.computed.includes(fieldOf(name));
@@ -108,12 +110,14 @@ export class Writer {
         }
       }
     }
-    if (version !== null) {
+    if (version !== null && version !== held) {
       next.set("version", version);
     }
-    this.#modify(id, (value, { storeFieldName }) =>
-      next.has(storeFieldName) ? next.get(storeFieldName) : value,
-    );
+    // Only what differs: this is done for every event.
+    const modifier: Modifier = (value, { storeFieldName }) =>
+      next.has(storeFieldName) ? next.get(storeFieldName) : value;
+    const modifiers = Object.fromEntries([...next.keys()].map((name) => [name, modifier]));
+    this.#cache.modify({ id, broadcast: false, fields: modifiers as never });
   }
 
   /** Whether a field leads to other entities, which have their own events. */
