@@ -112,8 +112,8 @@ impl AccessOptions {
         Ok(())
     }
 
-    /// The secrets that tickets are accepted with; the first one signs.
-    pub(super) fn ticket_secrets(&self) -> &[Secret] {
+    /// The secrets that tickets are accepted with; the first one signs. Every instance has the same.
+    pub fn ticket_secrets(&self) -> &[Secret] {
         match &self.ticket_secret {
             Some(own) => std::slice::from_ref(own),
             None => &self.secrets,

@@ -27,6 +27,12 @@ pub(super) fn start(app: &App) -> JoinSet<&'static str> {
         hub.check_heads().await;
         "the head check"
     });
+    if let Some(redis) = app.redis.clone() {
+        tasks.spawn(async move {
+            redis.run().await;
+            "the bus"
+        });
+    }
     let gateway = app.gateway.clone();
     tasks.spawn(async move {
         gateway.keep_house().await;

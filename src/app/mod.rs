@@ -21,9 +21,9 @@ pub use options::access_options;
 pub use run::{ServeError, serve};
 
 use crate::{
-    access::{Access, AccessOptionsError, JwksError, Signer, Verifier},
+    access::{Access, AccessOptions, AccessOptionsError, JwksError, Signer, Verifier},
     api::{self, ApiState, PartState, Readiness},
-    bus::{Bus, MemoryBus, Publisher},
+    bus::{Bus, BusHealth, LinkError, MemoryBus, Publisher, RedisBus, RedisTarget},
     clock::Clock,
     config::{Settings, without_password},
     gateway::Gateway,
@@ -42,6 +42,8 @@ pub struct App {
     pub store: Store,
     pub signer: Signer,
     pub publisher: Publisher,
+    /// What carries to other instances, if there are any.
+    pub redis: Option<Arc<RedisBus>>,
     pub world: World,
     pub users: Users,
     pub hub: Hub,
@@ -74,6 +76,10 @@ pub enum BuildError {
     Revocations(StoreError),
     #[error("cannot fill the database with the demo world: {0} (FANFARE_SEED=false leaves it empty)")]
     Seed(#[from] Problem),
+    #[error("cannot use Redis at {url}: {cause} (FANFARE_REDIS_URL says where it is)")]
+    Redis { url: RedisTarget, cause: LinkError },
+    #[error("cannot read the certificate of FANFARE_REDIS_CA: {0}")]
+    RedisAuthority(std::io::Error),
     #[error("cannot record metrics: {0}")]
     Metrics(String),
 }
@@ -96,6 +102,7 @@ impl App {
         let metrics = Metrics::install().map_err(BuildError::Metrics)?;
         let keys = options::access_options(&settings, MissingKey::Make)?;
         let signer = Signer::new(&keys, clock.clone())?;
+        let redis = redis(&settings, &keys, &clock)?;
         let verifier = Verifier::new(keys, clock.clone())?;
         verifier.load_keys().await?;
 
@@ -104,7 +111,10 @@ impl App {
             store.migrate().await.map_err(BuildError::Migration)?;
         }
         let access = Access::new(store.clone());
-        let bus: Arc<dyn Bus> = Arc::new(MemoryBus::default());
+        let bus: Arc<dyn Bus> = match &redis {
+            Some(redis) => redis.clone(),
+            None => Arc::new(MemoryBus::default()),
+        };
         let publisher = Publisher::new(Arc::clone(&bus));
         let world = World::new(store.clone(), access, publisher.clone(), clock.clone());
         let users = Users::new(store.clone(), publisher.clone(), clock.clone());
@@ -118,10 +128,10 @@ impl App {
             tracing::info!(entities = seeded.added, "The empty database was filled with the demo world.");
         }
 
-        let hub = Hub::new(store.clone(), bus, options::hub_options(&settings));
+        let hub = Hub::new(store.clone(), Arc::clone(&bus), options::hub_options(&settings));
         let gateway_options = options::gateway_options(&settings);
         let gateway = Gateway::new(hub.clone(), verifier.clone(), clock.clone(), gateway_options);
-        let readiness = readiness(&store, &hub, &gateway);
+        let readiness = readiness(&store, &hub, &gateway, bus.as_ref());
         let http = api::router(ApiState {
             store: store.clone(),
             world: world.clone(),
@@ -140,6 +150,7 @@ impl App {
             store,
             signer,
             publisher,
+            redis,
             world,
             users,
             hub,
@@ -173,11 +184,36 @@ pub fn users(store: &Store, clock: Clock) -> Users {
     Users::new(store.clone(), Publisher::new(Arc::new(MemoryBus::default())), clock)
 }
 
-fn readiness(store: &Store, hub: &Hub, gateway: &Gateway) -> Readiness {
-    let (hub, gateway) = (hub.clone(), gateway.clone());
+/// The bus between instances, not connected yet, when the settings name a Redis.
+fn redis(
+    settings: &Settings,
+    keys: &AccessOptions,
+    clock: &Clock,
+) -> Result<Option<Arc<RedisBus>>, BuildError> {
+    let Some(target) = settings.redis.target() else { return Ok(None) };
+    if settings.database_url().starts_with("sqlite:") {
+        tracing::warn!(
+            "Redis connects instances that share a database, and an SQLite file has one instance only."
+        );
+    }
+    let options = options::redis_options(settings, target.clone(), keys, clock.uuid())
+        .map_err(BuildError::RedisAuthority)?;
+    let bus = RedisBus::new(options).map_err(|cause| BuildError::Redis { url: target, cause })?;
+    Ok(Some(Arc::new(bus)))
+}
+
+fn readiness(store: &Store, hub: &Hub, gateway: &Gateway, bus: &dyn Bus) -> Readiness {
+    let (hub, gateway, health) = (hub.clone(), gateway.clone(), bus.health());
     let down_unless = |good| if good { PartState::Ok } else { PartState::Down };
     Readiness::new(store.clone()).with_parts(vec![
         ("log", Box::new(move || down_unless(hub.is_verified()))),
+        (
+            "bus",
+            Box::new(move || match *health.borrow() {
+                BusHealth::Sound | BusHealth::Doubtful => PartState::Ok,
+                BusHealth::Degraded => PartState::Degraded,
+            }),
+        ),
         ("listener", Box::new(move || down_unless(!gateway.is_draining()))),
     ])
 }

@@ -2,10 +2,13 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use uuid::Uuid;
+
 use super::key::{KeyError, MissingKey, development_key};
 use crate::{
     access::{AccessOptions, JwksOptions, JwksSource},
     api::ApiOptions,
+    bus::{RedisOptions, RedisTarget},
     config::{Mode, Settings},
     gateway::{DrainOptions, GatewayOptions, Limits, ListenerOptions, Origins},
     hub::HubOptions,
@@ -73,6 +76,27 @@ pub fn hub_options(settings: &Settings) -> HubOptions {
         presence_members: delivery.max_presence_members as usize,
         ..HubOptions::default()
     }
+}
+
+/// How Redis at `target` is used. Messages are sealed with what tickets are signed with: every instance has the same.
+///
+/// # Errors
+/// When the certificate of its authority cannot be read.
+pub fn redis_options(
+    settings: &Settings,
+    target: RedisTarget,
+    keys: &AccessOptions,
+    instance: Uuid,
+) -> std::io::Result<RedisOptions> {
+    let redis = &settings.redis;
+    Ok(RedisOptions {
+        target,
+        prefix: redis.redis_prefix.clone(),
+        timeout: redis.redis_timeout,
+        ca: redis.redis_ca.as_ref().map(std::fs::read).transpose()?,
+        secrets: keys.ticket_secrets().iter().map(|secret| secret.expose().as_bytes().to_vec()).collect(),
+        instance,
+    })
 }
 
 /// How sockets are treated.

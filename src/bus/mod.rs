@@ -2,18 +2,29 @@
 //!
 //! Owns the carrying of committed events. Promises nothing about arrival: a bus may lose, repeat or
 //! reorder, because the receiving hub puts hints back into the log's order and reads what is missing
-//! from the database. To add a bus, implement [`Bus`]; the hub's tests run on every implementation.
+//! from the database. What it promises is not to lie: an event it hands over was committed and is
+//! unchanged (I3). To add a bus, implement [`Bus`]; the hub's tests run on every implementation.
+//!
+//! [`MemoryBus`] carries within one process, [`RedisBus`] between many. Other modules that need Redis
+//! (presence, leases) use the same connection through [`RedisLink`].
 
 mod memory;
+mod redis;
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 pub use memory::MemoryBus;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
+pub use self::redis::{
+    InvalidTarget, LinkError, Note, Notes, RedisBus, RedisLink, RedisOptions, RedisTarget, Topology, commands,
+};
 use crate::{
-    protocol::Root,
+    protocol::{Epoch, Offset, Root},
     store::{Committed, LoggedEvent},
 };
 
@@ -23,6 +34,28 @@ pub struct Delivery {
     pub event: Arc<LoggedEvent>,
     /// When it was published, if that was on this instance.
     pub published_at: Option<Instant>,
+}
+
+/// What a bus brings to who follows a root.
+#[derive(Debug, Clone)]
+pub enum Hint {
+    /// A committed event of the root.
+    Event(Delivery),
+    /// The root's log reaches so far; the event itself did not come along.
+    Reached { epoch: Epoch, offset: Offset },
+    /// Something came that cannot be believed. The log knows what there really is.
+    Doubt,
+}
+
+/// How well a bus carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BusHealth {
+    /// What is published arrives, as far as was seen a moment ago.
+    Sound,
+    /// It may be that nothing arrives.
+    Doubtful,
+    /// Nothing arrives: only the log brings events.
+    Degraded,
 }
 
 /// The bus could not confirm that it carries a root's events to here.
@@ -38,10 +71,15 @@ pub trait Bus: Send + Sync + 'static {
     fn publish(&self, deliveries: &[Delivery]);
 
     /// Has the root's events put into `sink` from when the future resolves. A full sink loses events.
-    fn follow(&self, root: &Root, sink: mpsc::Sender<Delivery>) -> BoxFuture<'_, Result<(), BusError>>;
+    ///
+    /// After an error the bus goes on trying until [`Bus::unfollow`].
+    fn follow(&self, root: &Root, sink: mpsc::Sender<Hint>) -> BoxFuture<'_, Result<(), BusError>>;
 
-    /// Ends what [`Bus::follow`] began.
-    fn unfollow(&self, root: &Root);
+    /// Ends what [`Bus::follow`] began with the same `sink`. A later follower of the root stays.
+    fn unfollow(&self, root: &Root, sink: &mpsc::Sender<Hint>);
+
+    /// How well it carries, now and as it changes.
+    fn health(&self) -> watch::Receiver<BusHealth>;
 }
 
 /// Where service code hands over what it committed.

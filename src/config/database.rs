@@ -108,7 +108,8 @@ fn host_without_port(host: &str) -> &str {
     }
 }
 
-fn host_is_local(host: &str) -> bool {
+/// Whether the host is this machine: a loopback address, or a socket in a folder.
+pub(super) fn host_is_local(host: &str) -> bool {
     let socket = host.starts_with('/') || host.starts_with("%2F") || host.starts_with("%2f");
     host.is_empty()
         || socket

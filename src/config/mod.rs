@@ -11,6 +11,7 @@
 //! of production) goes into the group's `check`.
 
 mod browser;
+mod bus;
 mod database;
 mod delivery;
 mod identity;
@@ -23,6 +24,7 @@ mod server;
 mod values;
 
 pub use browser::BrowserSettings;
+pub use bus::RedisSettings;
 pub use database::DatabaseSettings;
 pub use delivery::DeliverySettings;
 pub use identity::IdentitySettings;
@@ -41,6 +43,8 @@ pub struct Settings {
     pub server: ServerSettings,
     #[command(flatten)]
     pub database: DatabaseSettings,
+    #[command(flatten)]
+    pub redis: RedisSettings,
     #[command(flatten)]
     pub identity: IdentitySettings,
     #[command(flatten)]
@@ -61,6 +65,7 @@ impl Settings {
         self.server.check(&mut mistakes);
         mistakes.extend(self.check_database());
         mistakes.extend(self.check_identity());
+        self.redis.check(mode, &self.database_url(), &mut mistakes);
         self.browser.check(mode, &mut mistakes);
         self.limits.check(&mut mistakes);
         self.delivery.check(&mut mistakes);

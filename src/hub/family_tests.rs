@@ -89,6 +89,7 @@ fn event(offsets: &[(usize, u64)], effect: Option<Effect>) -> Arc<LoggedEvent> {
     let offsets = offsets.iter().map(|(number, offset)| (room(*number), Offset(*offset))).collect();
     Arc::new(LoggedEvent {
         root: root(),
+        epoch: "epoch".parse().unwrap(),
         id: EventId::from_uuid(Uuid::nil()),
         event_type: EventType::EntityUpdated,
         timestamp: Timestamp::from_millis(0).unwrap(),

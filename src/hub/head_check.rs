@@ -1,19 +1,20 @@
 //! The comparison that makes a lost hint cost latency and never data: every few seconds, the heads
 //! of the followed roots here against those in the database, one query for up to a thousand roots.
+//! While the bus may be bringing nothing, twice a second, and at once whenever that changes.
 
-use std::{
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::Mutex;
 
 use rand::Rng;
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::watch,
+    time::{Duration, Instant, sleep, sleep_until, timeout},
+};
 
 use super::{Hub, lock, root::Request};
-use crate::protocol::{Epoch, Offset, Root};
+use crate::{
+    bus::BusHealth,
+    protocol::{Epoch, Offset, Root},
+};
 
 /// How many roots one query asks for.
 const ROOTS_A_QUERY: usize = 1000;
@@ -22,38 +23,67 @@ const QUERY_LIMIT: Duration = Duration::from_secs(4);
 
 /// When the heads were last known to agree or to be made to.
 pub(super) struct Verification {
-    last: Mutex<Instant>,
-    told: AtomicBool,
+    last: watch::Sender<Instant>,
     /// The log's identity at the last comparison.
     epoch: Mutex<Option<Epoch>>,
 }
 
 impl Verification {
     pub(super) fn new() -> Self {
-        Self { last: Mutex::new(Instant::now()), told: AtomicBool::new(false), epoch: Mutex::default() }
+        Self { last: watch::Sender::new(Instant::now()), epoch: Mutex::default() }
     }
 
     pub(super) fn is_recent(&self, limit: Duration) -> bool {
-        lock(&self.last).elapsed() < limit
+        self.last.borrow().elapsed() < limit
     }
 }
 
 pub(super) async fn run(hub: Hub) {
+    tokio::join!(compare(&hub), tell_when_unverified(&hub));
+}
+
+async fn compare(hub: &Hub) {
+    let mut health = hub.shared.bus.health();
     loop {
-        let period = hub.shared.options.head_check;
-        let jitter = rand::rng().random_range(0.9..1.1);
-        tokio::time::sleep(period.mul_f64(jitter)).await;
-        let verified = check(&hub).await;
-        let verification = &hub.shared.verification;
-        if verified {
-            *lock(&verification.last) = Instant::now();
-            verification.told.store(false, Ordering::Relaxed);
-        } else if !hub.is_verified() && !verification.told.swap(true, Ordering::Relaxed) {
-            tracing::error!("The log could not be compared for too long: clients are told to read again.");
-            for handle in lock(&hub.shared.roots).values() {
-                handle.requests.send(Request::Unverified).ok();
-            }
+        wait(hub, &mut health).await;
+        if check(hub).await {
+            hub.shared.verification.last.send_replace(Instant::now());
         }
+    }
+}
+
+/// Until the next comparison is due, which it is at once when the bus fails or comes back: what was
+/// published in between arrived nowhere.
+async fn wait(hub: &Hub, health: &mut watch::Receiver<BusHealth>) {
+    let options = &hub.shared.options;
+    let period = match *health.borrow_and_update() {
+        BusHealth::Sound => options.head_check,
+        BusHealth::Doubtful | BusHealth::Degraded => options.head_check.min(options.head_check_degraded),
+    };
+    let jitter = rand::rng().random_range(0.9..1.1);
+    tokio::select! {
+        () = sleep(period.mul_f64(jitter)) => {}
+        changed = health.changed() => if changed.is_err() { sleep(period).await },
+    }
+}
+
+/// Tells everybody that nothing can be proved as soon as the last comparison is too long ago, however
+/// long the database takes to refuse the next one. Once, until comparisons succeed again.
+async fn tell_when_unverified(hub: &Hub) {
+    let verification = &hub.shared.verification;
+    let mut last = verification.last.subscribe();
+    loop {
+        let due = *last.borrow_and_update() + hub.shared.options.unverified_after;
+        tokio::select! {
+            _ = last.changed() => continue,
+            () = sleep_until(due) => {}
+        }
+        tracing::error!("The log could not be compared for too long: clients are told to read again.");
+        for handle in lock(&hub.shared.roots).values() {
+            handle.requests.send(Request::Unverified).ok();
+        }
+        last.changed().await.ok();
+        tracing::info!("The log is compared again.");
     }
 }
 

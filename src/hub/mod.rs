@@ -72,6 +72,8 @@ pub struct HubOptions {
     pub retry: Duration,
     /// How often the followed roots' heads are compared with the database, give or take a tenth.
     pub head_check: Duration,
+    /// The same while the bus may be bringing nothing, if that is shorter.
+    pub head_check_degraded: Duration,
     /// After so long without a comparison, subscribers are told that nothing can be proved.
     pub unverified_after: Duration,
     /// At most so many users in one presence list.
@@ -90,6 +92,7 @@ impl Default for HubOptions {
             gap_grace: Duration::from_millis(10),
             retry: Duration::from_millis(250),
             head_check: Duration::from_secs(5),
+            head_check_degraded: Duration::from_millis(500),
             unverified_after: Duration::from_secs(15),
             presence_members: 1000,
         }

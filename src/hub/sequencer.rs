@@ -88,6 +88,13 @@ impl<T> Sequencer<T> {
         Some(Gap { after: self.passed, upto })
     }
 
+    /// The log ends at `head`, whatever was claimed: what would stand behind it is forgotten.
+    pub fn forget_beyond(&mut self, head: Offset) {
+        let head = head.max(self.passed);
+        self.known_head = head;
+        self.waiting.split_off(&head.next());
+    }
+
     /// Gives up on what the log no longer holds, or starts in another log: continues behind `head`.
     pub fn jump(&mut self, head: Offset) {
         self.passed = head;
@@ -127,6 +134,19 @@ mod tests {
         order.fill(Offset(1), "one");
         order.fill(Offset(2), "two");
         assert_eq!((order.pass(), order.pass()), (Some("one"), Some("two")));
+    }
+
+    #[test]
+    fn a_claim_beyond_the_log_is_forgotten_and_what_is_real_stays() {
+        let mut order = Sequencer::new(Offset(4));
+        order.offer(Offset(6), "six");
+        order.offer(Offset(1_000_000), "forged");
+        order.forget_beyond(Offset(6));
+        assert_eq!(order.gap(), Some(Gap { after: Offset(4), upto: Offset(5) }));
+        order.fill(Offset(5), "five");
+        assert_eq!((order.pass(), order.pass(), order.pass()), (Some("five"), Some("six"), None));
+        order.forget_beyond(Offset(2));
+        assert_eq!((order.passed(), order.gap()), (Offset(6), None));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::StoreError;
 use crate::protocol::{
-    Effect, Envelope, Event, EventId, EventType, Offset, Offsets, Operation, Root, Timestamp,
+    Effect, Envelope, Epoch, Event, EventId, EventType, Offset, Offsets, Operation, Root, Timestamp,
 };
 
 /// A committed event with its envelope as text. What is delivered, recovered and answered over HTTP
@@ -16,6 +16,8 @@ use crate::protocol::{
 pub struct LoggedEvent {
     /// The root in whose log the event stands.
     pub root: Root,
+    /// The log's identity: an offset counts in this one only.
+    pub epoch: Epoch,
     pub id: EventId,
     pub event_type: EventType,
     /// When the change was committed.
@@ -35,6 +37,7 @@ struct Head<'a> {
     #[serde(rename = "type")]
     event_type: EventType,
     timestamp: Timestamp,
+    epoch: Epoch,
     offsets: Offsets,
     #[serde(borrow)]
     payload: &'a RawValue,
@@ -59,6 +62,7 @@ impl LoggedEvent {
     pub fn from_envelope(envelope: &Envelope) -> Result<Self, StoreError> {
         let root = root(&envelope.offsets)?;
         Ok(Self {
+            epoch: envelope.epoch.clone(),
             id: envelope.id.clone(),
             event_type: envelope.event.event_type(),
             timestamp: envelope.timestamp,
@@ -88,6 +92,7 @@ impl LoggedEvent {
         };
         Ok(Self {
             root,
+            epoch: head.epoch,
             id: head.id,
             event_type: head.event_type,
             timestamp: head.timestamp,
@@ -214,6 +219,7 @@ mod tests {
             let read = LoggedEvent::from_text(written.json.get().to_owned()).unwrap();
             prop_assert_eq!(read.offset(), Offset(offset));
             prop_assert_eq!(&read.root, &written.root);
+            prop_assert_eq!(&read.epoch, &written.epoch);
             prop_assert_eq!(&read.id, &written.id);
             prop_assert_eq!(read.event_type, written.event_type);
             prop_assert_eq!(read.timestamp, written.timestamp);

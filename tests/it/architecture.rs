@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("users", &["protocol", "store", "bus", "access", "clock"]),
     ("gateway", &["protocol", "store", "bus", "access", "clock", "hub", "world"]),
     ("api", &["protocol", "store", "bus", "access", "clock", "hub", "world", "users"]),
-    ("config", &["access"]),
+    ("config", &["access", "bus"]),
     ("telemetry", &["config"]),
 ];
 
@@ -31,6 +31,7 @@ const COMPOSERS: &[&str] = &["app", "lib", "main", "cli", "bench"];
 /// Libraries that have one home, so that they can be replaced there. Composers may name their types.
 const HOMES: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
+    ("redis", &["bus"]),
     ("socketioxide", &["gateway"]),
     ("engineioxide", &["gateway"]),
     ("axum", &["api"]),

@@ -1,4 +1,4 @@
-//! The hub over a real log: joins from one snapshot, recovery, and a bus that does its worst.
+//! The hub over a real log, on every bus: joins from one snapshot, recovery, and a bus that does its worst.
 
 use std::{
     collections::HashSet,
@@ -7,109 +7,50 @@ use std::{
 };
 
 use fanfare::{
-    bus::{Bus, BusError, Delivery, MemoryBus, Publisher},
+    bus::{Bus, BusError, BusHealth, Delivery, Hint, MemoryBus},
     clock::Clock,
-    hub::{Broadcast, Hub, HubOptions, Outlet, RoomHead},
-    protocol::{
-        CampaignId, Code, ConnectionId, EntityKind, EntityUpdated, Epoch, Event, MembershipChanged, Metadata,
-        Notice, Offset, Operation, Position, Role, Room, Root, StaleReason, SubscribeRoom, Timestamp,
-        UnsubscribeCode, UserId,
-    },
-    store::{
-        Retention, Store, StoreOptions,
-        campaigns::{self, CampaignRow},
-        members,
-    },
+    hub::HubOptions,
+    protocol::{CampaignId, Code, Notice, Offset, Room, Root, StaleReason, UnsubscribeCode},
+    store::Retention,
 };
 use futures_util::future::BoxFuture;
-use tempfile::TempDir;
-use tokio::sync::{Notify, mpsc};
+use nix::sys::signal::{Signal, kill};
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
-/// What a connection was sent.
-#[derive(Debug, Clone, PartialEq)]
-enum Seen {
-    Event(Offset),
-    Removed(Room, UnsubscribeCode),
-    Notice(Notice),
-}
+use crate::support::{
+    hub::{Buses, Carrier, Fixture, Recorder, Seen},
+    postgres,
+    redis::Redis,
+};
 
-/// A connection that remembers, and can be waited on.
-struct Recorder {
-    id: ConnectionId,
-    user: UserId,
-    seen: Mutex<Vec<Seen>>,
-    changed: Notify,
-}
-
-impl Recorder {
-    fn new(user: &str) -> Arc<Self> {
-        Arc::new(Self {
-            id: ConnectionId::from_uuid(Clock::system().uuid()),
-            user: user.parse().unwrap(),
-            seen: Mutex::default(),
-            changed: Notify::new(),
-        })
-    }
-
-    fn push(&self, seen: Seen) {
-        self.seen.lock().unwrap().push(seen);
-        self.changed.notify_waiters();
-    }
-
-    fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
-    }
-
-    /// Waits until what was seen satisfies `done`.
-    async fn until(&self, done: impl Fn(&[Seen]) -> bool) -> Vec<Seen> {
-        let waiting = async {
-            loop {
-                let changed = self.changed.notified();
-                let seen = self.seen();
-                if done(&seen) {
-                    return seen;
-                }
-                changed.await;
-            }
-        };
-        match tokio::time::timeout(Duration::from_secs(10), waiting).await {
-            Ok(seen) => seen,
-            Err(_) => panic!("not in time; seen so far: {:?}", self.seen()),
+/// One suite for every bus: what it promises does not depend on what carries.
+macro_rules! on_every_bus {
+    ($($name:ident),* $(,)?) => {
+        mod memory {
+            use super::*;
+            $(#[tokio::test] async fn $name() { super::$name(Buses::Memory).await; })*
         }
-    }
-
-    /// Waits for the event with the root's offset and returns the offsets of all events seen.
-    async fn until_event(&self, offset: u64) -> Vec<u64> {
-        let seen = self.until(|seen| seen.contains(&Seen::Event(Offset(offset)))).await;
-        seen.iter()
-            .filter_map(|seen| match seen {
-                Seen::Event(offset) => Some(offset.0),
-                Seen::Removed(..) | Seen::Notice(_) => None,
-            })
-            .collect()
-    }
+        mod redis {
+            use super::*;
+            $(#[tokio::test] async fn $name() {
+                let Some(redis) = Redis::start(stringify!($name)) else { return };
+                super::$name(Buses::Redis(Arc::new(redis))).await;
+            })*
+        }
+    };
 }
 
-impl Outlet for Recorder {
-    fn connection(&self) -> ConnectionId {
-        self.id
-    }
-    fn user(&self) -> &UserId {
-        &self.user
-    }
-    fn deliver(&self, broadcast: &Broadcast) {
-        self.push(Seen::Event(broadcast.event.offset()));
-    }
-    fn flush(&self) {}
-    fn notify(&self, notice: &Notice) {
-        self.push(Seen::Notice(notice.clone()));
-    }
-    fn joined(&self, _: &Root, _: &Room, _: &Arc<RoomHead>) {}
-    fn removed(&self, room: &Room, code: UnsubscribeCode) {
-        self.push(Seen::Removed(room.clone(), code));
-    }
-}
+on_every_bus!(
+    members_join_at_the_head_and_others_cannot_tell_absent_from_forbidden,
+    a_position_brings_exactly_what_was_missed_from_memory_and_from_the_log,
+    what_cannot_be_recovered_is_said,
+    a_removed_member_is_out_of_every_room_at_the_removals_offset,
+    joining_while_being_removed_never_leaves_somebody_inside,
+    a_new_epoch_tells_everybody_to_read_again,
+    many_joins_at_once_are_all_answered_and_all_follow,
+    a_root_without_listeners_is_let_go_and_can_come_back,
+);
 
 /// A bus that loses, repeats and delays by a fixed pattern, the same on every run.
 #[derive(Default)]
@@ -140,12 +81,16 @@ impl Bus for BadBus {
         }
     }
 
-    fn follow(&self, root: &Root, sink: mpsc::Sender<Delivery>) -> BoxFuture<'_, Result<(), BusError>> {
+    fn follow(&self, root: &Root, sink: mpsc::Sender<Hint>) -> BoxFuture<'_, Result<(), BusError>> {
         self.inner.follow(root, sink)
     }
 
-    fn unfollow(&self, root: &Root) {
-        self.inner.unfollow(root);
+    fn unfollow(&self, root: &Root, sink: &mpsc::Sender<Hint>) {
+        self.inner.unfollow(root, sink);
+    }
+
+    fn health(&self) -> watch::Receiver<BusHealth> {
+        self.inner.health()
     }
 }
 
@@ -154,133 +99,18 @@ struct DeadBus;
 
 impl Bus for DeadBus {
     fn publish(&self, _: &[Delivery]) {}
-    fn follow(&self, _: &Root, _: mpsc::Sender<Delivery>) -> BoxFuture<'_, Result<(), BusError>> {
+    fn follow(&self, _: &Root, _: mpsc::Sender<Hint>) -> BoxFuture<'_, Result<(), BusError>> {
         Box::pin(std::future::ready(Err(BusError("nobody there".into()))))
     }
-    fn unfollow(&self, _: &Root) {}
-}
-
-struct Fixture {
-    store: Store,
-    hub: Hub,
-    publisher: Publisher,
-    campaign: CampaignId,
-    _dir: TempDir,
-}
-
-impl Fixture {
-    async fn new() -> Self {
-        Self::over(Arc::new(MemoryBus::default()), HubOptions::default()).await
-    }
-
-    /// A campaign with the members ada (owner) and ben (viewer), and one event.
-    async fn over(bus: Arc<dyn Bus>, options: HubOptions) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", dir.path().join("test.db").display());
-        let clock = Clock::system();
-        let store = Store::open(StoreOptions::new(url), clock.clone()).await.unwrap();
-        store.migrate().await.unwrap();
-        let hub = Hub::new(store.clone(), bus.clone(), options);
-        let campaign = CampaignId::from_uuid(clock.uuid());
-        let fixture = Self { store, hub, publisher: Publisher::new(bus), campaign, _dir: dir };
-        let mut tx = fixture.store.begin().await.unwrap();
-        let row = CampaignRow {
-            id: campaign,
-            name: "Test".into(),
-            description: String::new(),
-            world_time: Timestamp::from_millis(0).unwrap(),
-            version: 1,
-        };
-        tx.record(fixture.event(), &origin()).await.unwrap();
-        campaigns::insert(&mut tx, &row).await.unwrap();
-        for (user, role) in [("ada", Role::Owner), ("ben", Role::Viewer)] {
-            members::put(&mut tx, campaign, &user.parse().unwrap(), role).await.unwrap();
-        }
-        fixture.publisher.publish(tx.commit().await.unwrap());
-        fixture
-    }
-
-    fn event(&self) -> Event {
-        Event::EntityUpdated(EntityUpdated {
-            entity_type: EntityKind::Campaign,
-            entity_id: self.campaign.to_string(),
-            campaign_id: self.campaign,
-            operation: Operation::Update,
-            version: 1,
-            changed_fields: vec![],
-            entity_data: None,
-        })
-    }
-
-    async fn record(&self, event: Event) {
-        let mut tx = self.store.begin().await.unwrap();
-        tx.record(event, &origin()).await.unwrap();
-        self.publisher.publish(tx.commit().await.unwrap());
-    }
-
-    async fn commit(&self, count: usize) {
-        for _ in 0..count {
-            self.record(self.event()).await;
-        }
-    }
-
-    async fn remove(&self, user: &str) {
-        let mut tx = self.store.begin().await.unwrap();
-        let user: UserId = user.parse().unwrap();
-        let event = Event::MembershipChanged(MembershipChanged {
-            campaign_id: self.campaign,
-            user_id: user.clone(),
-            role: None,
-        });
-        tx.record(event, &origin()).await.unwrap();
-        assert!(members::delete(&mut tx, self.campaign, &user).await.unwrap());
-        self.publisher.publish(tx.commit().await.unwrap());
-    }
-
-    fn room(&self) -> Room {
-        Room::Campaign(self.campaign)
-    }
-
-    fn epoch(&self) -> Epoch {
-        self.store.epoch()
-    }
-
-    /// Joins the campaign's room, at a position if given: offset, recovered, how many events came with it.
-    async fn join(
-        &self,
-        recorder: &Arc<Recorder>,
-        position: Option<(Epoch, u64)>,
-    ) -> Result<(u64, bool, usize), Code> {
-        let position = position.map(|(epoch, offset)| Position { epoch, offset: Offset(offset) });
-        self.join_room(recorder, self.room(), position).await
-    }
-
-    async fn join_room(
-        &self,
-        recorder: &Arc<Recorder>,
-        room: Room,
-        position: Option<Position>,
-    ) -> Result<(u64, bool, usize), Code> {
-        let outlet: Arc<dyn Outlet> = recorder.clone();
-        let mut answers = self.hub.join(&outlet, vec![SubscribeRoom { room, position }]).await;
-        let joined = answers.remove(0).map_err(|problem| problem.code)?;
-        Ok((joined.subscribed.offset.0, joined.subscribed.recovered, joined.subscribed.events.len()))
-    }
-}
-
-fn origin() -> Metadata {
-    Metadata {
-        user_id: "ada".parse().unwrap(),
-        source: "test".into(),
-        correlation_id: "test".into(),
-        request_id: None,
+    fn unfollow(&self, _: &Root, _: &mpsc::Sender<Hint>) {}
+    fn health(&self) -> watch::Receiver<BusHealth> {
+        watch::Sender::new(BusHealth::Degraded).subscribe()
     }
 }
 
 // req: T02 T05 N12
-#[tokio::test]
-async fn members_join_at_the_head_and_others_cannot_tell_absent_from_forbidden() {
-    let fixture = Fixture::new().await;
+async fn members_join_at_the_head_and_others_cannot_tell_absent_from_forbidden(buses: Buses) {
+    let fixture = Fixture::new(buses.carrier().await).await;
     let (ada, stranger) = (Recorder::new("ada"), Recorder::new("mallory"));
     assert_eq!(fixture.join(&ada, None).await, Ok((1, false, 0)));
     assert_eq!(fixture.join(&stranger, None).await, Err(Code::NotFound));
@@ -299,9 +129,8 @@ async fn members_join_at_the_head_and_others_cannot_tell_absent_from_forbidden()
 }
 
 // req: T16
-#[tokio::test]
-async fn a_position_brings_exactly_what_was_missed_from_memory_and_from_the_log() {
-    let fixture = Fixture::new().await;
+async fn a_position_brings_exactly_what_was_missed_from_memory_and_from_the_log(buses: Buses) {
+    let fixture = Fixture::new(buses.carrier().await).await;
     fixture.commit(9).await;
     let epoch = fixture.epoch();
     let at = |offset| Some((epoch.clone(), offset));
@@ -327,7 +156,7 @@ async fn short_absences_read_no_events_from_the_database() {
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
     let metrics = recorder.handle();
     let _guard = metrics::set_default_local_recorder(&recorder);
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::new(Carrier::memory()).await;
     fixture.join(&Recorder::new("ada"), None).await.unwrap();
     fixture.commit(60).await;
     let (epoch, before) = (fixture.epoch(), reads(&metrics));
@@ -345,13 +174,10 @@ async fn short_absences_read_no_events_from_the_database() {
     assert!((1..=4).contains(&cost), "{cost} reads for 600 clients");
 }
 
-#[tokio::test]
-async fn what_cannot_be_recovered_is_said() {
-    let fixture = Fixture::over(
-        Arc::new(MemoryBus::default()),
-        HubOptions { recovery_events: 20, ..HubOptions::default() },
-    )
-    .await;
+async fn what_cannot_be_recovered_is_said(buses: Buses) {
+    let fixture =
+        Fixture::over(buses.carrier().await, HubOptions { recovery_events: 20, ..HubOptions::default() })
+            .await;
     fixture.commit(30).await;
     let epoch = fixture.epoch();
     let refused = Ok((31, false, 0));
@@ -374,7 +200,7 @@ async fn what_cannot_be_recovered_is_said() {
 #[tokio::test]
 async fn a_bus_that_loses_repeats_and_reorders_changes_nothing_but_the_time() {
     let options = HubOptions { head_check: Duration::from_millis(50), ..HubOptions::default() };
-    let fixture = Fixture::over(Arc::new(BadBus::default()), options).await;
+    let fixture = Fixture::over(Carrier::of(Arc::new(BadBus::default())), options).await;
     tokio::spawn(fixture.hub.clone().check_heads());
     let readers = [Recorder::new("ada"), Recorder::new("ben")];
     for reader in &readers {
@@ -390,7 +216,7 @@ async fn a_bus_that_loses_repeats_and_reorders_changes_nothing_but_the_time() {
 #[tokio::test]
 async fn without_any_bus_the_head_check_alone_brings_every_event() {
     let options = HubOptions { head_check: Duration::from_millis(50), ..HubOptions::default() };
-    let fixture = Fixture::over(Arc::new(DeadBus), options).await;
+    let fixture = Fixture::over(Carrier::of(Arc::new(DeadBus)), options).await;
     tokio::spawn(fixture.hub.clone().check_heads());
     let ada = Recorder::new("ada");
     fixture.join(&ada, None).await.unwrap();
@@ -399,9 +225,8 @@ async fn without_any_bus_the_head_check_alone_brings_every_event() {
 }
 
 // req: I8
-#[tokio::test]
-async fn a_removed_member_is_out_of_every_room_at_the_removals_offset() {
-    let fixture = Fixture::new().await;
+async fn a_removed_member_is_out_of_every_room_at_the_removals_offset(buses: Buses) {
+    let fixture = Fixture::new(buses.carrier().await).await;
     let (tab, other_tab, ada) = (Recorder::new("ben"), Recorder::new("ben"), Recorder::new("ada"));
     for recorder in [&tab, &other_tab, &ada] {
         fixture.join(recorder, None).await.unwrap();
@@ -420,10 +245,9 @@ async fn a_removed_member_is_out_of_every_room_at_the_removals_offset() {
 
 /// I8 and I9 under a race: whatever the timing, who joins while being removed either is refused, or
 /// is in and then taken out, and sees nothing behind the removal.
-#[tokio::test]
-async fn joining_while_being_removed_never_leaves_somebody_inside() {
+async fn joining_while_being_removed_never_leaves_somebody_inside(buses: Buses) {
     for _ in 0..20 {
-        let fixture = Fixture::new().await;
+        let fixture = Fixture::new(buses.carrier().await).await;
         fixture.join(&Recorder::new("ada"), None).await.unwrap();
         let tabs: Vec<_> = (0..10).map(|_| Recorder::new("ben")).collect();
         let joins =
@@ -446,10 +270,9 @@ async fn joining_while_being_removed_never_leaves_somebody_inside() {
     }
 }
 
-#[tokio::test]
-async fn a_new_epoch_tells_everybody_to_read_again() {
+async fn a_new_epoch_tells_everybody_to_read_again(buses: Buses) {
     let options = HubOptions { head_check: Duration::from_millis(50), ..HubOptions::default() };
-    let fixture = Fixture::over(Arc::new(MemoryBus::default()), options).await;
+    let fixture = Fixture::over(buses.carrier().await, options).await;
     tokio::spawn(fixture.hub.clone().check_heads());
     let ada = Recorder::new("ada");
     let before = fixture.epoch();
@@ -469,9 +292,8 @@ async fn a_new_epoch_tells_everybody_to_read_again() {
     assert_eq!(ada.until_event(2).await, [2]);
 }
 
-#[tokio::test]
-async fn many_joins_at_once_are_all_answered_and_all_follow() {
-    let fixture = Fixture::new().await;
+async fn many_joins_at_once_are_all_answered_and_all_follow(buses: Buses) {
+    let fixture = Fixture::new(buses.carrier().await).await;
     let recorders: Vec<_> = (0..500).map(|_| Recorder::new("ada")).collect();
     let committing = fixture.commit(50);
     let joining =
@@ -484,10 +306,9 @@ async fn many_joins_at_once_are_all_answered_and_all_follow() {
     }
 }
 
-#[tokio::test]
-async fn a_root_without_listeners_is_let_go_and_can_come_back() {
+async fn a_root_without_listeners_is_let_go_and_can_come_back(buses: Buses) {
     let options = HubOptions { linger: Duration::from_millis(20), ..HubOptions::default() };
-    let fixture = Fixture::over(Arc::new(MemoryBus::default()), options).await;
+    let fixture = Fixture::over(buses.carrier().await, options).await;
     let mut heads = HashSet::new();
     for _ in 0..5 {
         let ada = Recorder::new("ada");
@@ -505,4 +326,108 @@ async fn a_root_without_listeners_is_let_go_and_can_come_back() {
         fixture.commit(1).await;
     }
     assert_eq!(heads, HashSet::from([1, 3, 5, 7, 9]));
+}
+
+/// A bus over which a test says what it likes.
+#[derive(Default)]
+struct LyingBus {
+    inner: MemoryBus,
+    sink: Mutex<Option<mpsc::Sender<Hint>>>,
+}
+
+impl LyingBus {
+    async fn say(&self, hint: Hint) {
+        let sink = self.sink.lock().unwrap().clone().expect("a follower");
+        sink.send(hint).await.unwrap();
+    }
+}
+
+impl Bus for LyingBus {
+    fn publish(&self, _: &[Delivery]) {}
+
+    fn follow(&self, root: &Root, sink: mpsc::Sender<Hint>) -> BoxFuture<'_, Result<(), BusError>> {
+        *self.sink.lock().unwrap() = Some(sink.clone());
+        self.inner.follow(root, sink)
+    }
+
+    fn unfollow(&self, root: &Root, sink: &mpsc::Sender<Hint>) {
+        self.inner.unfollow(root, sink);
+    }
+
+    fn health(&self) -> watch::Receiver<BusHealth> {
+        self.inner.health()
+    }
+}
+
+// req: I3 I4 I6
+/// What cannot be true is not believed, and delays nothing: every lie is followed by a look into the log.
+#[tokio::test]
+async fn a_bus_that_lies_is_not_believed_and_wedges_nothing() {
+    let bus = Arc::new(LyingBus::default());
+    let fixture = Fixture::over(Carrier::of(bus.clone()), HubOptions::default()).await;
+    let ada = Recorder::new("ada");
+    fixture.join(&ada, None).await.unwrap();
+    let lies = |event: &Delivery| {
+        let (mut far, mut foreign, mut elsewhere) =
+            ((*event.event).clone(), (*event.event).clone(), (*event.event).clone());
+        far.offsets.0[0].1 = Offset(1_000_000);
+        foreign.epoch = "another-log".parse().unwrap();
+        elsewhere.root = Root::Campaign(CampaignId::from_uuid(Uuid::from_u128(9)));
+        let hint = |event| Hint::Event(Delivery { event: Arc::new(event), published_at: None });
+        [
+            hint(far),
+            hint(foreign),
+            hint(elsewhere),
+            Hint::Reached { epoch: fixture.epoch(), offset: Offset(2_000_000) },
+            Hint::Reached { epoch: "another-log".parse().unwrap(), offset: Offset(3) },
+            Hint::Doubt,
+        ]
+    };
+    for offset in 2..40 {
+        fixture.commit(1).await;
+        let page = fixture.store.events_of_room(&fixture.room(), Offset(offset - 1), 1).await.unwrap();
+        let truth = Delivery { event: page[0].clone(), published_at: None };
+        let lies = lies(&truth);
+        bus.say(lies[offset as usize % lies.len()].clone()).await;
+        assert_eq!(ada.until_event(offset).await, (2..=offset).collect::<Vec<_>>());
+    }
+    assert!(ada.seen().iter().all(|seen| matches!(seen, Seen::Event(_))), "nobody was told to read again");
+}
+
+// req: I8
+/// A database that hangs: subscribers are told within the limit that nothing can be proved, the instance
+/// says that it is not ready, and both end by themselves.
+#[tokio::test]
+async fn a_hung_database_is_told_in_time_and_forgotten_when_it_answers() {
+    let Some(server) = postgres::Server::start("a_hung_database_is_told_in_time") else { return };
+    let server = Arc::new(server);
+    let options = HubOptions {
+        head_check: Duration::from_millis(50),
+        unverified_after: Duration::from_millis(700),
+        ..HubOptions::default()
+    };
+    let fixture = Fixture::on_postgres(Carrier::memory(), options, &server).await;
+    tokio::spawn(fixture.hub.clone().check_heads());
+    let ada = Recorder::new("ada");
+    fixture.join(&ada, None).await.unwrap();
+    let processes = server.children();
+    processes.iter().for_each(|process| kill(*process, Signal::SIGSTOP).unwrap());
+    let hung = tokio::time::Instant::now();
+    let is_unverified = |seen: &Seen| match seen {
+        Seen::Notice(Notice::RoomStateInvalidated(notice)) => notice.reason == StaleReason::Unverified,
+        Seen::Notice(_) | Seen::Event(_) | Seen::Removed(..) => false,
+    };
+    ada.until(|seen| seen.iter().any(is_unverified)).await;
+    assert!(hung.elapsed() < Duration::from_secs(2), "{:?}", hung.elapsed());
+    assert!(!fixture.hub.is_verified());
+    processes.iter().for_each(|process| kill(*process, Signal::SIGCONT).unwrap());
+    let verified = async {
+        while !fixture.hub.is_verified() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), verified).await.expect("it resumes");
+    fixture.commit(1).await;
+    ada.until_event(2).await;
+    assert_eq!(ada.seen().iter().filter(|seen| is_unverified(seen)).count(), 1);
 }

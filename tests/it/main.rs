@@ -9,6 +9,7 @@ mod graphql;
 mod hub;
 mod openapi;
 mod process;
+mod redis;
 mod schema;
 mod settings;
 mod store;

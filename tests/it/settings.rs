@@ -63,6 +63,33 @@ fn production_names_each_thing_that_is_unsafe() {
 }
 
 #[test]
+fn production_wants_a_redis_that_nobody_overhears_and_a_database_to_share() {
+    let key = ("FANFARE_JWT_SECRET", LONG_ENOUGH);
+    let database = ("FANFARE_DATABASE_URL", "postgres://app:pw@db.example.net/f?sslmode=verify-full");
+    let with = |redis| production(&[key, database, ("FANFARE_REDIS_URL", redis)]);
+    for safe in [
+        "redis://127.0.0.1",
+        "redis+cluster://localhost:7000,[::1]:7001",
+        "rediss://:pw@cache.example.net",
+        "rediss+sentinel://a.example.net,b.example.net/main",
+    ] {
+        assert_eq!(with(safe), [""; 0], "{safe}");
+    }
+    for overheard in ["redis://cache.example.net", "redis+sentinel://127.0.0.1,10.0.0.5/main"] {
+        assert_eq!(with(overheard), ["FANFARE_REDIS_URL"], "{overheard}");
+    }
+    assert_eq!(production(&[key, ("FANFARE_REDIS_URL", "redis://127.0.0.1")]), ["FANFARE_REDIS_URL"]);
+    let authority = ("FANFARE_REDIS_CA", "/nowhere/ca.pem");
+    assert_eq!(mistakes(&[("FANFARE_REDIS_URL", "redis://127.0.0.1"), authority]).0[0].setting, authority.0);
+    let told = mistakes(&[("FANFARE_REDIS_URL", "rediss://127.0.0.1"), authority]).to_string();
+    assert!(told.contains("cannot be read"), "{told}");
+    let told = mistakes(&[("FANFARE_REDIS_URL", "http://:hunter2@cache/")]).to_string();
+    assert!(told.contains("redis+sentinel://") && !told.contains("hunter2"), "{told}");
+    let told = mistakes(&[("FANFARE_REDIS_PREFIX", "a b")]).to_string();
+    assert!(told.contains("FANFARE_REDIS_PREFIX"), "{told}");
+}
+
+#[test]
 fn a_key_set_replaces_the_secret_but_not_the_one_of_tickets() {
     let keys = ("FANFARE_JWKS", "https://id.example.net/jwks.json");
     assert_eq!(production(&[keys, ("FANFARE_TICKET_SECRET", LONG_ENOUGH)]), [""; 0]);

@@ -83,9 +83,9 @@ impl RootTask {
     async fn fill(&mut self, gap: Gap) -> bool {
         metrics::counter!("hub_gap_fills_total").increment(1);
         let wanted = u64::from(PAGE).min(gap.upto.0 - gap.after.0) as u32;
-        let page = timeout(READ_LIMIT, self.store.events_of_root(&self.root, gap.after, wanted)).await;
-        let events = match page {
-            Ok(Ok(events)) => events,
+        let page = timeout(READ_LIMIT, self.store.page_of_room(&self.root.room(), gap.after, wanted)).await;
+        let page = match page {
+            Ok(Ok(page)) => page,
             Ok(Err(error)) => {
                 tracing::warn!(root = %self.root, %error, "Missed events could not be read from the log.");
                 return false;
@@ -95,19 +95,23 @@ impl RootTask {
                 return false;
             }
         };
-        if events.first().is_none_or(|first| first.offset() != gap.after.next()) {
+        let Some(place) = &mut self.state.place else { return true };
+        let Some(page) = page.filter(|page| page.epoch == place.epoch && page.state.floor <= gap.after)
+        else {
             return self.start_over(StaleReason::HistoryTrimmed).await;
+        };
+        if page.events.is_empty() {
+            // Something claimed more than the log holds.
+            place.sequencer.forget_beyond(page.state.head);
         }
-        if let Some(place) = &mut self.state.place {
-            for event in events {
-                place.sequencer.fill(event.offset(), Delivery { event, published_at: None });
-            }
+        for event in page.events {
+            place.sequencer.fill(event.offset(), Delivery { event, published_at: None });
         }
         true
     }
 
-    /// What follows our place in the log is not there: continues behind the database's head and
-    /// tells the subscribers, or, when the log ends here, forgets hints that claimed otherwise.
+    /// What follows our place is not in the log, or it is another log: continues behind the database's
+    /// head and tells the subscribers.
     pub(super) async fn start_over(&mut self, reason: StaleReason) -> bool {
         let rooms = self.state.family.rooms();
         let Some(snapshot) = self.read(&rooms, &[]).await else { return false };

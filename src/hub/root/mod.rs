@@ -21,7 +21,7 @@ use super::{
     HubOptions, family::Family, history::History, outlet::Outlet, presence::Attendance, sequencer::Sequencer,
 };
 use crate::{
-    bus::{Bus, Delivery},
+    bus::{Bus, Delivery, Hint},
     protocol::{
         ConnectionId, Epoch, Offset, Problem, Room, Root, StaleReason, SubscribeRoom, Subscribed, UserId,
     },
@@ -32,6 +32,8 @@ use crate::{
 const BATCH: usize = 1024;
 /// A read of the database has to answer by then.
 const READ_LIMIT: Duration = Duration::from_secs(4);
+/// The bus has to confirm by then that it carries a root's events; a join that waits for it is answered within 5 s.
+const FOLLOW_LIMIT: Duration = Duration::from_secs(2);
 /// Presence differences are gathered for so long.
 const PRESENCE_TICK: Duration = Duration::from_millis(250);
 
@@ -98,7 +100,7 @@ pub(super) struct RootTask {
     pub bus: Arc<dyn Bus>,
     pub options: HubOptions,
     pub requests: mpsc::UnboundedReceiver<Request>,
-    pub hints: mpsc::Receiver<Delivery>,
+    pub hints: mpsc::Receiver<Hint>,
     /// The offset that was delivered last, for the head check.
     pub passed: Arc<AtomicU64>,
     state: State,
@@ -110,6 +112,8 @@ struct State {
     place: Option<Place>,
     /// The database says that its log is another one than ours.
     other_epoch: bool,
+    /// The bus brought what cannot be true, so the log is asked.
+    in_doubt: bool,
     joins: Vec<Join>,
     last_read: Option<Instant>,
     presence_due: Option<Instant>,
@@ -130,7 +134,7 @@ impl RootTask {
         bus: Arc<dyn Bus>,
         options: HubOptions,
         requests: mpsc::UnboundedReceiver<Request>,
-        hints: mpsc::Receiver<Delivery>,
+        hints: mpsc::Receiver<Hint>,
         passed: Arc<AtomicU64>,
     ) -> Self {
         let history = History::new(options.history_events, options.history_bytes);
@@ -138,6 +142,7 @@ impl RootTask {
             family: Family::new(history, Attendance::new(options.presence_members)),
             place: None,
             other_epoch: false,
+            in_doubt: false,
             joins: Vec::new(),
             last_read: None,
             presence_due: None,
@@ -149,16 +154,16 @@ impl RootTask {
 
     /// Runs until nobody has been here for the linger time and `may_end` agrees, which it does only
     /// while no further request can be on its way.
-    pub(super) async fn run(mut self, hints: mpsc::Sender<Delivery>, may_end: impl Fn(&mut Self) -> bool) {
+    pub(super) async fn run(mut self, sink: mpsc::Sender<Hint>, may_end: impl Fn(&mut Self) -> bool) {
         // Without the bus's word the head check alone brings events: slower, and still every one.
         // The channel stays open even when the bus lets go of its end.
-        let followed = self.bus.follow(&self.root, hints.clone());
-        match timeout(READ_LIMIT, followed).await {
+        let followed = self.bus.follow(&self.root, sink.clone());
+        match timeout(FOLLOW_LIMIT, followed).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(root = %self.root, %error, "Events will come late."),
-            Err(_) => tracing::warn!(root = %self.root, "Events will come late: the bus does not answer."),
+            // The bus tells the operator itself how it is: this would be one line a root.
+            Ok(Err(error)) => tracing::debug!(root = %self.root, %error, "Events will come late."),
+            Err(_) => tracing::debug!(root = %self.root, "Events will come late: the bus does not answer."),
         }
-        let _open = hints;
         let (mut requests, mut hints) = (Vec::new(), Vec::new());
         loop {
             let wake_at = self.state.wake_at(&self.options);
@@ -178,6 +183,9 @@ impl RootTask {
             if heads_seen || self.has_gap() {
                 self.advance(None).await;
             }
+            if self.state.doubt_is_due(&self.options) {
+                self.state.in_doubt = self.catch_up(&[], &[]).await.is_none();
+            }
             if !rechecks.is_empty() {
                 self.recheck(rechecks).await;
             }
@@ -190,18 +198,27 @@ impl RootTask {
                 break;
             }
         }
-        self.bus.unfollow(&self.root);
+        self.bus.unfollow(&self.root, &sink);
     }
 
-    fn take_hints(&mut self, hints: &mut Vec<Delivery>) -> bool {
+    /// A hint is only believed to belong where it says when that is here, in the log that is here.
+    fn take_hints(&mut self, hints: &mut Vec<Hint>) -> bool {
         let mut any = false;
-        for delivery in hints.drain(..) {
-            // A hint is only believed to belong where it says when that is here.
-            if let Some(place) = &mut self.state.place
-                && delivery.event.root == self.root
-            {
-                place.sequencer.offer(delivery.event.offset(), delivery);
-                any = true;
+        for hint in hints.drain(..) {
+            // Before the first join has read the log nobody is here who could miss anything.
+            let Some(place) = &mut self.state.place else { continue };
+            match hint {
+                Hint::Event(delivery)
+                    if delivery.event.root == self.root && delivery.event.epoch == place.epoch =>
+                {
+                    place.sequencer.offer(delivery.event.offset(), delivery);
+                    any = true;
+                }
+                Hint::Reached { epoch, offset } if epoch == place.epoch => {
+                    place.sequencer.observe_head(offset);
+                    any = true;
+                }
+                Hint::Event(_) | Hint::Reached { .. } | Hint::Doubt => self.state.in_doubt = true,
             }
         }
         any
@@ -255,7 +272,17 @@ impl State {
     fn wake_at(&self, options: &HubOptions) -> Option<Instant> {
         let joins = self.joins_due(options);
         let linger = self.empty_since.map(|since| since + options.linger);
-        [joins, linger, self.presence_due, self.fill_due].into_iter().flatten().min()
+        let doubt = self.doubt_due(options);
+        [joins, linger, self.presence_due, self.fill_due, doubt].into_iter().flatten().min()
+    }
+
+    /// Whoever can write to the bus can raise doubts as fast as they like; the log is asked at a pace.
+    fn doubt_due(&self, options: &HubOptions) -> Option<Instant> {
+        self.in_doubt.then(|| self.last_read.map_or_else(Instant::now, |at| at + options.retry))
+    }
+
+    fn doubt_is_due(&self, options: &HubOptions) -> bool {
+        self.doubt_due(options).is_some_and(|due| due <= Instant::now())
     }
 
     /// The first join after a quiet time is answered at once; in a storm they gather for a window.
