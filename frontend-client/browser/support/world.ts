@@ -6,14 +6,16 @@ export class World {
   readonly campaignId: string;
   readonly settlementId: string;
   readonly structureId: string;
+  /** All settlements of the campaign, that one first. */
+  readonly settlementIds: readonly string[];
   #population = 5000;
 
-  private constructor(
-    instance: Instance,
-    ids: readonly [campaign: string, settlement: string, structure: string],
-  ) {
+  private constructor(instance: Instance, campaignId: string, settlementIds: string[], structureId: string) {
     this.#instance = instance;
-    [this.campaignId, this.settlementId, this.structureId] = ids;
+    this.campaignId = campaignId;
+    this.settlementIds = settlementIds;
+    this.settlementId = settlementIds[0] ?? "";
+    this.structureId = structureId;
   }
 
   /** The first campaign of ada's, who owns it, and the first settlement and structure in it. */
@@ -30,12 +32,13 @@ export class World {
     const query = `{ campaigns { nodes { id settlements { nodes { id structures { nodes { id } } } } } } }`;
     const { campaigns } = await instance.query<{ campaigns: { nodes: Campaign[] } }>("ada", query);
     const [campaign] = campaigns.nodes;
-    const [settlement] = campaign?.settlements.nodes ?? [];
-    const [structure] = settlement?.structures.nodes ?? [];
-    if (!campaign || !settlement || !structure) {
+    const settlements = campaign?.settlements.nodes ?? [];
+    const [structure] = settlements[0]?.structures.nodes ?? [];
+    if (!campaign || !structure) {
       throw new Error("The demo world is not there.");
     }
-    return new World(instance, [campaign.id, settlement.id, structure.id]);
+    const settlementIds = settlements.map(({ id }) => id);
+    return new World(instance, campaign.id, settlementIds, structure.id);
   }
 
   /** Changes the settlement's population to a number that it never had; gives it. */

@@ -117,8 +117,9 @@ export class Instance {
   }
 
   /** A new token, made as an administrator makes one. */
-  token(user: string, ttl = "1h"): string {
-    const options = ["token", "--sub", user, "--ttl", ttl, "--data-dir", this.#folder];
+  token(user: string, ttl = "1h", scope?: string): string {
+    const scopes = scope === undefined ? [] : ["--scope", scope];
+    const options = ["token", "--sub", user, "--ttl", ttl, "--data-dir", this.#folder, ...scopes];
     return execFileSync(program, options, {
       env: this.#environment,
       encoding: "utf8",
