@@ -23,7 +23,7 @@ function Typed() {
     expectTypeOf(event.payload.newTime).toBeString();
   });
   // @ts-expect-error There is no such event.
-  useSubscription("weather_changed", () => {});
+  useSubscription("dragon_landed", () => {});
   // @ts-expect-error The handler would be told of another event than it takes.
   useSubscription("state_invalidated", (_: EventOf<"world_time_changed">) => {});
   useCampaignSubscription(undefined, {
@@ -32,7 +32,7 @@ function Typed() {
     onStale: (room, reason) =>
       expectTypeOf([room, reason] as const).toEqualTypeOf<readonly [string, StaleCause]>(),
     // @ts-expect-error There is no such handler.
-    onWeatherChanged: () => {},
+    onDragonLanded: () => {},
   });
   expectTypeOf(useRoom(null)).toEqualTypeOf<RoomState>();
   expectTypeOf(useRoom(null).error).toEqualTypeOf<FanfareError | null>();
