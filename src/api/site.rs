@@ -75,9 +75,6 @@ async fn page(offers: Offers, headers: &HeaderMap) -> Response {
     let (login, graphiql) = (offers.dev_login, offers.graphiql);
     let text = offer(offer(text, "dev-login", login), "graphiql", graphiql);
     let tag = tag(&file, &format!("-{}{}", u8::from(login), u8::from(graphiql)));
-    if is_known(headers, &tag) {
-        return (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
-    }
     let about = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CACHE_CONTROL, ASK_AGAIN),
@@ -85,6 +82,11 @@ async fn page(offers: Offers, headers: &HeaderMap) -> Response {
         OPENER,
         (ETAG, tag.as_str()),
     ];
+    if is_known(headers, &tag) {
+        // With the same headers: a browser puts those of this answer in the place of those that it kept, and
+        // the policy of all other answers would forbid the page its own scripts.
+        return (StatusCode::NOT_MODIFIED, about).into_response();
+    }
     (about, text.into_owned()).into_response()
 }
 
@@ -117,11 +119,11 @@ async fn file(name: &str, caching: &str, headers: &HeaderMap) -> Response {
     say(CACHE_CONTROL, caching);
     say(ETAG, &tag);
     say(VARY, varies);
+    say(CONTENT_TYPE, media_type);
+    say(CONTENT_SECURITY_POLICY, POLICY);
     if is_known(headers, &tag) {
         return (StatusCode::NOT_MODIFIED, about).into_response();
     }
-    say(CONTENT_TYPE, media_type);
-    say(CONTENT_SECURITY_POLICY, POLICY);
     if compressed.is_some() {
         say(CONTENT_ENCODING, "gzip");
     }

@@ -107,6 +107,7 @@ async fn the_demo_comes_from_the_binary_whole() {
         let again = fetched(&api, path, ("if-none-match", file.header("etag").unwrap())).await;
         assert_eq!((again.status, again.text.as_str()), (StatusCode::NOT_MODIFIED, ""), "{path}");
         assert_eq!(again.header("cache-control"), Some(caching), "{path}");
+        assert_eq!(again.header("content-security-policy"), Some(policy), "{path}");
     }
 }
 
@@ -119,6 +120,10 @@ async fn the_demo_s_own_addresses_are_the_page_and_no_others() {
         assert_eq!((same.status, &same.text), (StatusCode::OK, &page.text), "{path}");
         let again = fetched(&api, path, ("if-none-match", page.header("etag").unwrap())).await;
         assert_eq!((again.status, again.text.as_str()), (StatusCode::NOT_MODIFIED, ""), "{path}");
+        // A browser keeps the headers of the last answer: with another policy a page that is loaded again is blank.
+        for name in ["content-security-policy", "cross-origin-opener-policy", "cache-control"] {
+            assert_eq!(again.header(name), page.header(name), "{path}: {name}");
+        }
     }
     for path in ["/campaign", "/index.html", "/assets", "/assets/", "/assets/index.html", "/settlements/1"] {
         api.get(path, None).await.problem(404, "not_found");
