@@ -194,6 +194,46 @@ describe("the connection", () => {
   });
 });
 
+// req: T22
+describe("a client that is closed in the middle of things stays closed", () => {
+  it("by `getToken`, as when a session has ended", async () => {
+    let isSignedIn = true;
+    let asked = 0;
+    const { server, fanfare, errors } = setup({
+      getToken: () => {
+        asked += 1;
+        if (!isSignedIn) {
+          fanfare.close();
+          throw new Error("Nobody is signed in.");
+        }
+        return fakeToken({ sub: "mira" });
+      },
+    });
+    fanfare.connect();
+    await settle();
+    isSignedIn = false;
+    server.cut();
+    await pass(600_000);
+    expect(fanfare.connection.getSnapshot().status).toBe("disconnected");
+    expect([asked, errors, server.connectionCount, vi.getTimerCount()]).toEqual([2, [], 0, 0]);
+  });
+
+  it.each(["connecting", "connected", "reconnecting"])("by whoever is told that it is %s", async (status) => {
+    const { server, fanfare, errors } = setup();
+    fanfare.connection.subscribe(() => {
+      if (fanfare.connection.getSnapshot().status === status) {
+        fanfare.close();
+      }
+    });
+    fanfare.connect();
+    await settle();
+    server.cut();
+    await pass(600_000);
+    expect(fanfare.connection.getSnapshot().status).toBe("disconnected");
+    expect([errors, server.connectionCount, vi.getTimerCount()]).toEqual([[], 0, 0]);
+  });
+});
+
 // req: T15
 describe("tokens", () => {
   it("are fetched for each connection, once however many ask", async () => {

@@ -40,7 +40,7 @@ export async function keepScreenshot(page: Page, name: string, fullPage = true):
 /** Collects what the pages of a context complain about: exceptions that nobody caught, and errors in the console. */
 export function complaintsOf(context: BrowserContext): string[] {
   const complaints: string[] = [];
-  context.on("weberror", (event) => complaints.push(String(event.error())));
+  context.on("weberror", (event) => complaints.push(String(event.error().stack)));
   context.on("console", (message) => {
     // That something cannot be reached is what many of these tests are about.
     if (message.type() === "error" && !/net::ERR_|Failed to load resource|WebSocket/.test(message.text())) {

@@ -98,9 +98,14 @@ export class Connection implements Line {
   }
 
   #attempt(): void {
-    this.#retry.clear();
-    this.state.update({ attempt: this.state.getSnapshot().attempt + 1, nextRetryAt: null });
-    this.#session = this.#begin(this.#fallback.next());
+    // Whoever is told of a state may stop the connection in the midst of it: before the attempt, or at its news.
+    if (this.#running) {
+      this.#retry.clear();
+      this.state.update({ attempt: this.state.getSnapshot().attempt + 1, nextRetryAt: null });
+    }
+    if (this.#running) {
+      this.#session = this.#begin(this.#fallback.next());
+    }
   }
 
   #begin(transport: Transport): Session {
@@ -130,7 +135,9 @@ export class Connection implements Line {
     const { connectionId, userId } = greeting;
     const up = { attempt: 0, nextRetryAt: null, lastError: null, transport: session.transport.kind };
     this.state.update({ status: "connected", ...up, connectionId, userId });
-    this.#events.opened();
+    if (session === this.#session) {
+      this.#events.opened();
+    }
   }
 
   #planReturn(): void {

@@ -46,8 +46,9 @@ export class Tokens {
   async #fetch(reason: TokenRequest["reason"]): Promise<string> {
     const request = this.refused === undefined ? { reason } : { reason, refused: this.refused };
     const late = () => unavailable(`getToken gave no token within ${FETCH_LIMIT_MS / 1000} seconds.`);
-    // Its own promise, so that a getToken that throws at once is treated like one that rejects.
-    const fetched = new Promise<unknown>((resolve) => resolve(this.#getToken(request)));
+    // Later, and as a promise: a getToken that throws at once is treated like one that rejects, and one that
+    // ends the client, because its user has signed out, finds everything in its place.
+    const fetched = Promise.resolve().then<unknown>(() => this.#getToken(request));
     const token = await within(fetched, FETCH_LIMIT_MS, late).catch((error: unknown) => {
       throw error instanceof FanfareError
         ? error

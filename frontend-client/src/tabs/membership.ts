@@ -141,6 +141,9 @@ export class Membership {
   }
 
   #say(message: TabMessage): void {
-    this.#channel.postMessage(message);
+    // Whoever is told of a state may end the membership while others are still being told.
+    if (!this.#ended.signal.aborted) {
+      this.#channel.postMessage(message);
+    }
   }
 }
