@@ -1,11 +1,13 @@
+import type { WorldTimeStore } from "@fanfare/client/zustand";
 import { createContext, useContext } from "react";
 import type { Network } from "./network/network.js";
 
-/** Who looks at the page, and through which network. */
+/** Who looks at the page, through which network, and what time it is in the worlds. */
 export interface Viewer {
   readonly userId: string;
   readonly name: string;
   readonly network: Network;
+  readonly clocks: WorldTimeStore;
 }
 
 export const ViewerContext = createContext<Viewer | null>(null);

@@ -19,12 +19,12 @@ export interface WorkspaceProps {
 
 /** Everything that a signed-in user sees. */
 export default function Workspace({ sessions, session, offers }: WorkspaceProps) {
-  const { fanfare, apollo, network } = clientOf(sessions, session);
+  const { fanfare, apollo, network, clocks } = clientOf(sessions, session);
   const status = <ConnectionBadge showConnected className="badge" role="status" data-testid="connection" />;
   return (
     <FanfareProvider client={fanfare}>
       <ApolloProvider client={apollo}>
-        <ViewerContext value={{ userId: session.userId, name: session.name, network }}>
+        <ViewerContext value={{ userId: session.userId, name: session.name, network, clocks }}>
           <Header offers={offers} status={status}>
             <span className="who" data-testid="viewer">
               <span className="face small" aria-hidden="true">

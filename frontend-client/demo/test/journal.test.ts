@@ -5,6 +5,7 @@ import { summaryOf } from "../src/live/summary.js";
 import { campaign, eventAt, SETTLEMENT } from "./support.js";
 
 const TEN = Date.parse("2026-11-20T10:00:00.000Z");
+const atOnce = (callback: () => void) => callback();
 const UP = { status: "connected", lastError: null } as const;
 const lost = (message: string) =>
   ({ status: "reconnecting", lastError: new FanfareError("connection_lost", message) }) as const;
@@ -14,10 +15,10 @@ const textOf = (entry: Entry) => (entry.kind === "mark" ? `[${entry.tone}] ${ent
 // req: T19
 describe("the journal", () => {
   it("keeps events newest first, with place and latency by the server's clock", () => {
-    const journal = new Journal(() => TEN + 5_250);
+    const journal = new Journal(() => TEN + 5_250, atOnce);
     journal.skewMs = -5_000;
-    journal.event(eventAt(1), "live", "first");
-    journal.event(eventAt(2), "live", "second");
+    journal.event(eventAt(1), "live", "first", "Ada");
+    journal.event(eventAt(2), "live", "second", "Ada");
     expect(texts(journal)).toEqual(["second", "first"]);
     expect(journal.entries.getSnapshot()[0]).toMatchObject({
       places: [
@@ -26,18 +27,18 @@ describe("the journal", () => {
       ],
       arrival: "live",
       latencyMs: 250,
-      by: "ada",
+      by: "Ada",
     });
   });
 
   it("never shows a latency below zero, whatever the clocks say", () => {
-    const journal = new Journal(() => TEN - 1_000);
-    journal.event(eventAt(1), "live", "early");
+    const journal = new Journal(() => TEN - 1_000, atOnce);
+    journal.event(eventAt(1), "live", "early", "Ada");
     expect(journal.entries.getSnapshot()[0]).toMatchObject({ latencyMs: 0 });
   });
 
   it("marks a loss once, and what was recovered after it", () => {
-    const journal = new Journal();
+    const journal = new Journal(Date.now, atOnce);
     journal.connection({ status: "connecting", lastError: null });
     journal.connection(UP);
     journal.caughtUp();
@@ -45,8 +46,8 @@ describe("the journal", () => {
     journal.connection(lost("Cut."));
     journal.connection(lost("Still cut."));
     journal.connection(UP);
-    journal.event(eventAt(1), "recovered", "one");
-    journal.event(eventAt(2), "recovered", "two");
+    journal.event(eventAt(1), "recovered", "one", "Ada");
+    journal.event(eventAt(2), "recovered", "two", "Ada");
     journal.caughtUp();
     journal.caughtUp();
     expect(texts(journal)).toEqual([
@@ -62,7 +63,7 @@ describe("the journal", () => {
   });
 
   it("says that the state was read again instead of claiming a recovery", () => {
-    const journal = new Journal();
+    const journal = new Journal(Date.now, atOnce);
     journal.connection(UP);
     journal.connection(lost("Cut."));
     journal.connection(UP);
@@ -74,12 +75,40 @@ describe("the journal", () => {
     ]);
   });
 
-  it("keeps no more than 200 entries", () => {
-    const journal = new Journal();
-    for (let offset = 1; offset <= 250; offset += 1) {
-      journal.event(eventAt(offset), "live", String(offset));
+  it("shows a burst once, however many events it has", () => {
+    const frames: (() => void)[] = [];
+    const waits: number[] = [];
+    let now = TEN;
+    const journal = new Journal(
+      () => now,
+      (callback, waitMs) => {
+        frames.push(callback);
+        waits.push(waitMs);
+      },
+    );
+    let updates = 0;
+    journal.entries.subscribe(() => {
+      updates += 1;
+    });
+    for (let offset = 1; offset <= 1000; offset += 1) {
+      journal.event(eventAt(offset), "live", String(offset), "Ada");
     }
-    expect(texts(journal)).toHaveLength(200);
+    expect([frames.length, updates]).toEqual([1, 0]);
+    frames.shift()?.();
+    expect([updates, texts(journal)[0], texts(journal).length]).toEqual([1, "1000", 100]);
+    now += 30;
+    journal.event(eventAt(1001), "live", "1001", "Ada");
+    expect(waits).toEqual([0, 70]);
+    frames.shift()?.();
+    expect(texts(journal).slice(0, 2)).toEqual(["1001", "1000"]);
+  });
+
+  it("keeps no more than 100 entries", () => {
+    const journal = new Journal(Date.now, atOnce);
+    for (let offset = 1; offset <= 250; offset += 1) {
+      journal.event(eventAt(offset), "live", String(offset), "Ada");
+    }
+    expect(texts(journal)).toHaveLength(100);
     expect(texts(journal)[0]).toBe("250");
   });
 });

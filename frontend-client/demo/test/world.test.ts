@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { buildSchema, type DocumentNode, Kind, validate } from "graphql";
 import { describe, expect, it } from "vitest";
 import { campaignPath, routeOf, settlementPath, structurePath } from "../src/routing/routes.js";
-import { dayFraction, later, momentOf, seasonOf, spanBetween } from "../src/world/calendar.js";
+import { dayFraction, later, momentOf, seasonOf, spanOf, timeLeft } from "../src/world/calendar.js";
 import * as documents from "../src/world/documents.js";
 import { differences, disputes, pick } from "../src/world/editing.js";
 import { ASPECT, frameOf, isNameAbove, placeIn, roadsBetween } from "../src/world/map.js";
@@ -47,10 +47,15 @@ describe("the calendar", () => {
   it("says when, how much of the day has passed, and how long until then", () => {
     expect(momentOf("1372-04-10T08:00:00.000Z")).toBe("10 April 1372, 08:00");
     expect(dayFraction("1372-04-10T06:00:00.000Z")).toBe(0.25);
-    expect(spanBetween("1372-04-10T08:00:00.000Z", "1372-04-10T20:00:00.000Z")).toBe("12 hours");
-    expect(spanBetween("1372-04-10T08:00:00.000Z", "1372-04-19T09:30:00.000Z")).toBe("1 week 2 days");
-    expect(spanBetween("1372-04-10T08:00:00.000Z", "1372-04-17T09:00:00.000Z")).toBe("1 week");
-    expect(spanBetween("1372-04-10T08:00:00.000Z", "1372-04-10T08:00:30.000Z")).toBe("a moment");
+    expect(timeLeft("1372-04-10T08:00:00.000Z", "1372-04-10T20:00:00.000Z")).toBe("12 hours");
+    expect(timeLeft("1372-04-10T08:00:00.000Z", "1372-04-19T09:30:00.000Z")).toBe("9 days 1 hour");
+    expect(timeLeft("1372-04-10T08:00:00.000Z", "1372-04-17T09:00:00.000Z")).toBe("7 days 1 hour");
+    expect(timeLeft("1372-04-10T08:00:00.000Z", "1372-04-11T08:05:00.000Z")).toBe("1 day");
+    expect(timeLeft("1372-04-10T08:00:00.000Z", "1372-04-10T08:00:30.000Z")).toBe("a moment");
+    expect([spanOf({ value: 1, unit: "WEEKS" }), spanOf({ value: 6, unit: "HOURS" })]).toEqual([
+      "1 week",
+      "6 hours",
+    ]);
   });
 
   it("has the server's seasons, and advances like the server", () => {

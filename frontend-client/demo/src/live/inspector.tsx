@@ -1,5 +1,5 @@
 import { useConnection, useFanfare, useFreshness } from "@fanfare/client/react";
-import { useCampaign } from "../pages/campaign-context.js";
+import { memo } from "react";
 import { useValue } from "../store.js";
 import { inWords } from "../world/terms.js";
 import type { Entry, EventEntry, Journal, MarkEntry } from "./journal.js";
@@ -75,9 +75,10 @@ function ConnectionFacts() {
   );
 }
 
-function Line({ entry }: { readonly entry: Entry }) {
+/** Entries never change: a burst renders only those that are new. */
+const Line = memo(function Line({ entry }: { readonly entry: Entry }) {
   return entry.kind === "mark" ? <Mark entry={entry} /> : <Event entry={entry} />;
-}
+});
 
 function Mark({ entry: { tone, text } }: { readonly entry: MarkEntry }) {
   return (
@@ -88,7 +89,6 @@ function Mark({ entry: { tone, text } }: { readonly entry: MarkEntry }) {
 }
 
 function Event({ entry }: { readonly entry: EventEntry }) {
-  const { nameOf } = useCampaign();
   const { type, summary, places, arrival, latencyMs, by } = entry;
   const [campaign, ...others] = places;
   return (
@@ -108,7 +108,7 @@ function Event({ entry }: { readonly entry: EventEntry }) {
           {others.map(({ room, offset }) => ` · ${room.split(":")[0]} #${offset}`)}
         </span>
         <span>{inWords(type)}</span>
-        <span>{nameOf(by)}</span>
+        <span>{by}</span>
       </p>
     </li>
   );

@@ -34,26 +34,51 @@ export interface MarkEntry {
 export type Entry = EventEntry | MarkEntry;
 
 /** How many entries are kept. */
-const LIMIT = 200;
+const LIMIT = 100;
 
-/** What has arrived, newest first, with the marks of what happened in between. */
+/** The list changes no more often: nobody reads faster, and in a storm of events drawing it is the dearest part. */
+const PACE_MS = 100;
+
+/** Calls back after so long; with the next frame when that is nothing, or soon when a hidden page has no frames. */
+function later(callback: () => void, waitMs: number): void {
+  if (waitMs > 0) {
+    setTimeout(callback, waitMs);
+    return;
+  }
+  let isDone = false;
+  const once = () => {
+    if (!isDone) {
+      isDone = true;
+      callback();
+    }
+  };
+  requestAnimationFrame(once);
+  setTimeout(once, 250);
+}
+
+/** What has arrived, newest first, with the marks of what happened in between. A burst is shown at once, a storm ten times a second. */
 export class Journal {
   readonly entries = new Cell<readonly Entry[]>([]);
   /** How far the server's clock is ahead of this machine's, in milliseconds. */
   skewMs = 0;
   readonly #now: () => number;
+  readonly #later: typeof later;
+  #shownAt = 0;
+  /** What is not shown yet, newest first. */
+  #waiting: Entry[] = [];
   #marks = 0;
   /** Events that were brought after the last loss, and have not been counted in a mark yet. */
   #recovered = 0;
   #wasUp = false;
   #isAway = false;
 
-  constructor(now: () => number = Date.now) {
+  constructor(now: () => number = Date.now, schedule = later) {
     this.#now = now;
+    this.#later = schedule;
   }
 
-  /** An event was handed out. */
-  event(event: Envelope, arrival: Arrival, summary: string): void {
+  /** An event was handed out; `by` is the name of who caused it. */
+  event(event: Envelope, arrival: Arrival, summary: string, by: string): void {
     if (arrival === "recovered") {
       this.#recovered += 1;
     }
@@ -65,7 +90,7 @@ export class Journal {
       places: Object.entries(event.offsets).map(([room, offset]) => ({ room, offset })),
       arrival,
       latencyMs: Math.max(0, this.#now() + this.skewMs - Date.parse(event.timestamp)),
-      by: event.metadata.userId,
+      by,
     });
   }
 
@@ -107,7 +132,19 @@ export class Journal {
   }
 
   #add(entry: Entry): void {
-    this.entries.set([entry, ...this.entries.getSnapshot()].slice(0, LIMIT));
+    this.#waiting.unshift(entry);
+    if (this.#waiting.length === 1) {
+      this.#later(
+        () => {
+          this.#shownAt = this.#now();
+          const waited = this.#waiting.splice(0);
+          this.entries.set([...waited, ...this.entries.getSnapshot()].slice(0, LIMIT));
+        },
+        Math.max(0, this.#shownAt + PACE_MS - this.#now()),
+      );
+    } else if (this.#waiting.length > LIMIT) {
+      this.#waiting.pop();
+    }
   }
 }
 

@@ -6,8 +6,9 @@ import { namesIn } from "../world/names.js";
 import { Journal } from "./journal.js";
 import { summaryOf } from "./summary.js";
 
-/** Keeps the journal of a room; gives the handlers that write it. */
-export function useJournal(room: string): [Journal, SubscribeOptions] {
+/** Keeps the journal of a campaign's room; gives the handlers that write it. */
+export function useJournal(campaignId: string): [Journal, SubscribeOptions] {
+  const room = `campaign:${campaignId}`;
   const fanfare = useFanfare();
   const apollo = useApolloClient();
   const [journal] = useState(() => new Journal());
@@ -30,14 +31,15 @@ export function useJournal(room: string): [Journal, SubscribeOptions] {
   }, [fanfare, journal, connectionId]);
 
   const handlers = useMemo<SubscribeOptions>(() => {
-    const names = namesIn(apollo.cache);
+    const names = namesIn(apollo.cache, campaignId);
     return {
       onEvent: (event) => {
         const arrival = fanfare.freshness(room).getSnapshot() === "live" ? "live" : "recovered";
-        journal.event(event, arrival, summaryOf(event, names));
+        const { userId } = event.metadata;
+        journal.event(event, arrival, summaryOf(event, names), names(userId) ?? userId);
       },
     };
-  }, [apollo, fanfare, journal, room]);
+  }, [apollo, fanfare, journal, campaignId, room]);
   useEffect(
     () =>
       fanfare.onStale((stale, reason) => {

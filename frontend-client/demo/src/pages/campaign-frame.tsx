@@ -2,7 +2,7 @@ import { useApolloClient } from "@apollo/client/react";
 import type { RemovalCode } from "@fanfare/client";
 import { useCacheSync } from "@fanfare/client/apollo";
 import { useFanfare, useRoom } from "@fanfare/client/react";
-import { useCallback, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { FaultPanel } from "../live/fault-panel.js";
 import { Inspector } from "../live/inspector.js";
 import { useJournal } from "../live/use-journal.js";
@@ -10,6 +10,7 @@ import { Loading } from "../parts/loading.js";
 import { Members } from "../parts/members.js";
 import { Problem } from "../parts/problem.js";
 import type { Route } from "../routing/routes.js";
+import { useViewer } from "../viewer.js";
 import { CAMPAIGN_PAGE } from "../world/documents.js";
 import { codeOf } from "../world/errors.js";
 import { usePageQuery } from "../world/use-page-query.js";
@@ -29,10 +30,16 @@ export function CampaignFrame({ route }: { readonly route: CampaignRoute }) {
   const apollo = useApolloClient();
   const fanfare = useFanfare();
   const { removed, error: refusal } = useCacheSync(campaignId);
-  const [journal, handlers] = useJournal(room);
+  const [journal, handlers] = useJournal(campaignId);
   useRoom(room, handlers);
   const { data, error, retry } = usePageQuery(CAMPAIGN_PAGE, { id: campaignId });
   const campaign = data?.campaign;
+  const { clocks } = useViewer();
+  useEffect(() => {
+    if (campaign) {
+      clocks.getState().seen(campaign);
+    }
+  }, [clocks, campaign]);
   const refresh = useCallback(async () => {
     fanfare.retry();
     await apollo.refetchQueries({ include: "active" });

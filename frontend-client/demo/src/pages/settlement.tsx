@@ -23,7 +23,7 @@ import {
 } from "../world/documents.js";
 import { codeOf, sentenceOf } from "../world/errors.js";
 import { newRequestId } from "../world/request-id.js";
-import { kindName } from "../world/terms.js";
+import { kindName, terrainSentence } from "../world/terms.js";
 import { usePageQuery } from "../world/use-page-query.js";
 import { useCampaign, useMay } from "./campaign-context.js";
 import { Lost } from "./lost.js";
@@ -127,10 +127,9 @@ function About({ settlement }: { readonly settlement: SettlementData }) {
   const { userId } = useViewer();
   const { nameOf } = useCampaign();
   const others = usePresence(`settlement:${settlement.id}`).filter((user) => user !== userId);
-  const terrain = settlement.variables["terrain"];
   return (
     <p className="lead">
-      {typeof terrain === "string" && <>A settlement in the land of the {terrain}. </>}
+      {terrainSentence(settlement.variables["terrain"])}{" "}
       <span data-testid="also-here">
         {others.length > 0 && <>Also looking at it: {others.map(nameOf).join(", ")}.</>}
       </span>

@@ -1,6 +1,8 @@
 import { useMutation } from "@apollo/client/react";
+import { useWorldClock } from "@fanfare/client/zustand";
 import { useCampaign, useMay } from "../pages/campaign-context.js";
-import { type AdvanceUnit, dateOf, dayFraction, later, seasonOf, timeOf } from "../world/calendar.js";
+import { useViewer } from "../viewer.js";
+import { type AdvanceUnit, dateOf, dayFraction, seasonOf, spanOf, timeOf } from "../world/calendar.js";
 import { ADVANCE } from "../world/documents.js";
 import { sentenceOf } from "../world/errors.js";
 import { newRequestId } from "../world/request-id.js";
@@ -17,7 +19,8 @@ const STEPS: readonly { readonly label: string; readonly amount: number; readonl
 /** The world's clock, and the buttons that move it for those who may. */
 export function WorldClock() {
   const { campaign } = useCampaign();
-  const { worldTime } = campaign;
+  const clock = useWorldClock(useViewer().clocks, campaign.id);
+  const worldTime = clock?.worldTime ?? campaign.worldTime;
   const mayAdvance = useMay("GM");
   return (
     <section className="clock" aria-labelledby="clock-title" data-season={seasonOf(worldTime)}>
@@ -33,7 +36,10 @@ export function WorldClock() {
             </time>
           </Flash>
         </p>
-        <p className="season">{seasonOf(worldTime)}</p>
+        <p className="season">
+          {seasonOf(worldTime)}
+          {clock?.elapsed && <span className="elapsed">, moved on by {spanOf(clock.elapsed)}</span>}
+        </p>
       </div>
       {mayAdvance && <Advance />}
     </section>
@@ -42,27 +48,17 @@ export function WorldClock() {
 
 function Advance() {
   const { campaign } = useCampaign();
-  const [advance] = useMutation(ADVANCE);
+  const [advance, { loading }] = useMutation(ADVANCE);
   const move = async (amount: number, unit: AdvanceUnit) => {
-    const { id, worldTime, version } = campaign;
     try {
-      await advance({
-        variables: { campaignId: id, amount, unit, requestId: newRequestId() },
-        optimisticResponse: {
-          advanceWorldTime: {
-            __typename: "Campaign",
-            id,
-            worldTime: later(worldTime, amount, unit),
-            version: version + 1,
-          },
-        },
-      });
+      // Without an optimistic answer: what is finished by then, only the server knows, and the two belong together.
+      await advance({ variables: { campaignId: campaign.id, amount, unit, requestId: newRequestId() } });
     } catch (error) {
       tell("bad", sentenceOf(error));
     }
   };
   return (
-    <fieldset className="advance">
+    <fieldset className="advance" aria-busy={loading}>
       <legend className="hidden">Advance the world time</legend>
       {STEPS.map(({ label, amount, unit }) => (
         <button

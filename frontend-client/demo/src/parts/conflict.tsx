@@ -15,6 +15,8 @@ export interface ConflictProps<T> {
   readonly onDismiss: () => void;
 }
 
+const UNCHANGED = <span className="hint">not changed</span>;
+
 /** Two people edited the same thing: shows what each did, and lets this one decide. */
 export function Conflict<T>(props: ConflictProps<T>) {
   const { fields, before, mine, theirs, labelOf, show, onMine, onTheirs, onDismiss } = props;
@@ -41,8 +43,8 @@ export function Conflict<T>(props: ConflictProps<T>) {
             <tr key={field} data-contested={both} data-testid={`conflict-${field}`}>
               <th scope="row">{labelOf(field)}</th>
               <td>{show(field, before[field])}</td>
-              <td>{theirs[field] === before[field] ? "unchanged" : show(field, theirs[field])}</td>
-              <td>{mine[field] === before[field] ? "unchanged" : show(field, mine[field])}</td>
+              <td>{theirs[field] === before[field] ? UNCHANGED : show(field, theirs[field])}</td>
+              <td>{mine[field] === before[field] ? UNCHANGED : show(field, mine[field])}</td>
             </tr>
           ))}
         </tbody>

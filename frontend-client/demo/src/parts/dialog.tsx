@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
 
 export interface DialogProps {
   readonly title: string;
@@ -12,14 +12,18 @@ export interface DialogProps {
 export function Dialog({ title, testId, onDismiss, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
-  useEffect(() => {
+  // Before the browser paints, and on its end before the element is gone: else the focus would be lost.
+  useLayoutEffect(() => {
     const element = dialog.current;
     element?.showModal();
+    // The dialogue itself, not its first button: nobody should decide by a key that was meant for the form.
+    element?.focus();
     return () => element?.close();
   }, []);
   return (
     <dialog
       ref={dialog}
+      tabIndex={-1}
       className="dialog"
       aria-labelledby={heading}
       data-testid={testId}

@@ -81,6 +81,9 @@ export function Editor<T extends Versioned>(props: EditorProps<T>) {
         data-testid="editor"
         onSubmit={(event) => {
           event.preventDefault();
+          if (busy) {
+            return;
+          }
           if (mine.length === 0) {
             onDone();
           } else {
@@ -102,7 +105,8 @@ export function Editor<T extends Versioned>(props: EditorProps<T>) {
           })}
         </div>
         <div className="row">
-          <button type="submit" className="primary" disabled={busy} data-testid="save">
+          {/* Not `disabled`: that would drop the focus, and a dialogue could not give it back. */}
+          <button type="submit" className="primary" aria-disabled={busy} data-testid="save">
             {busy ? "Saving…" : "Save"}
           </button>
           <button type="button" onClick={onDone} data-testid="cancel">

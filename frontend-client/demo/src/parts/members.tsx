@@ -1,5 +1,5 @@
 import { useMutation } from "@apollo/client/react";
-import { usePresence } from "@fanfare/client/react";
+import { useConnection, usePresence } from "@fanfare/client/react";
 import { type FormEvent, useState } from "react";
 import { useCampaign, useMay } from "../pages/campaign-context.js";
 import { useViewer } from "../viewer.js";
@@ -14,6 +14,8 @@ import { tell } from "./toasts.js";
 export function Members() {
   const { campaign } = useCampaign();
   const present = new Set(usePresence(`campaign:${campaign.id}`));
+  // Presence needs a socket: without one nobody can tell.
+  const isKnown = useConnection((connection) => connection.transport !== "polling");
   const mayDecide = useMay("OWNER");
   const members = campaign.members.nodes;
   const here = members.filter(({ userId }) => present.has(userId)).length;
@@ -22,7 +24,7 @@ export function Members() {
       <div className="panel-head">
         <h2 id="members-title">People</h2>
         <span className="hint" data-testid="present">
-          {here} of {members.length} here
+          {isKnown ? `${here} of ${members.length} here` : `${members.length}, no telling who is here`}
         </span>
       </div>
       <ul className="members">

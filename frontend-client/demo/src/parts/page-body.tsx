@@ -34,11 +34,13 @@ export function PageBody({ title, shownTitle, crumbs, about, children }: PageBod
               <span aria-hidden="true">/</span>
             </Fragment>
           ))}
-          <Refresh />
         </nav>
-        <h1 ref={heading} tabIndex={-1} data-testid="title">
-          {shownTitle ?? title}
-        </h1>
+        <div className="title-row">
+          <h1 ref={heading} tabIndex={-1} data-testid="title">
+            {shownTitle ?? title}
+          </h1>
+          <Refresh />
+        </div>
         {about}
       </div>
       <WorldClock />

@@ -1,5 +1,5 @@
 import { useCampaign } from "../pages/campaign-context.js";
-import { momentOf, spanBetween } from "../world/calendar.js";
+import { momentOf, timeLeft } from "../world/calendar.js";
 import type { StructureData } from "../world/documents.js";
 import { Flash } from "./flash.js";
 
@@ -14,7 +14,7 @@ export function Progress({ structure }: { readonly structure: StructureData }) {
           "Finished"
         ) : (
           <>
-            Finished in {spanBetween(campaign.worldTime, completesAt)}
+            Finished in {timeLeft(campaign.worldTime, completesAt)}
             <span className="hidden">, on {momentOf(completesAt)}</span>
           </>
         )}

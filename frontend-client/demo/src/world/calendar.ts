@@ -1,3 +1,6 @@
+import type { TimeSpan } from "@fanfare/client";
+import { type Season, timeUntil, worldDate } from "@fanfare/client/zustand";
+
 const DATE = new Intl.DateTimeFormat("en-GB", {
   timeZone: "UTC",
   day: "numeric",
@@ -15,19 +18,8 @@ export const timeOf = (instant: string): string => TIME.format(new Date(instant)
 /** `10 April 1372, 08:00` */
 export const momentOf = (instant: string): string => `${dateOf(instant)}, ${timeOf(instant)}`;
 
-export type Season = "spring" | "summer" | "autumn" | "winter";
-
-/** The season of a world time, as the server reckons it: spring is March to May. */
-export function seasonOf(instant: string): Season {
-  const month = new Date(instant).getUTCMonth();
-  if (month >= 2 && month <= 4) {
-    return "spring";
-  }
-  if (month >= 5 && month <= 7) {
-    return "summer";
-  }
-  return month >= 8 && month <= 10 ? "autumn" : "winter";
-}
+/** The season of a world time; spring when the text is no time. */
+export const seasonOf = (instant: string): Season => worldDate(instant)?.season ?? "spring";
 
 /** How much of the day has passed, from 0 at midnight to below 1. */
 export function dayFraction(instant: string): number {
@@ -35,35 +27,27 @@ export function dayFraction(instant: string): number {
   return (date.getUTCHours() * 60 + date.getUTCMinutes()) / (24 * 60);
 }
 
-const MINUTE = 60_000;
-const UNITS = [
-  ["week", 7 * 24 * 60 * MINUTE],
-  ["day", 24 * 60 * MINUTE],
-  ["hour", 60 * MINUTE],
-  ["minute", MINUTE],
-] as const;
+const counted = (count: number, unit: string) => (count === 1 ? `1 ${unit}` : `${count} ${unit}s`);
 
-/** The time between two instants in its two largest units: `1 week 2 days`. Less than a minute is `a moment`. */
-export function spanBetween(from: string, to: string): string {
-  let left = Math.abs(Date.parse(to) - Date.parse(from));
-  const parts: string[] = [];
-  for (const [unit, ms] of UNITS) {
-    const count = Math.floor(left / ms);
-    left -= count * ms;
-    if (count > 0) {
-      parts.push(`${count} ${unit}${count === 1 ? "" : "s"}`);
-    } else if (parts.length > 0) {
-      break;
-    }
-    if (parts.length === 2) {
-      break;
-    }
-  }
-  return parts.join(" ") || "a moment";
+/** The time until a moment in its two largest units: `9 days 1 hour`. Less than a minute is `a moment`. */
+export function timeLeft(worldTime: string, moment: string): string {
+  const { days, hours, minutes } = timeUntil(moment, worldTime);
+  const parts = [
+    { count: days, unit: "day" },
+    { count: hours, unit: "hour" },
+    { count: minutes, unit: "minute" },
+  ];
+  const first = parts.findIndex(({ count }) => count > 0);
+  const shown = first === -1 ? [] : parts.slice(first, first + 2).filter(({ count }) => count > 0);
+  return shown.map(({ count, unit }) => counted(count, unit)).join(" ") || "a moment";
 }
 
+/** An amount of world time in words: `6 hours`. */
+export const spanOf = ({ value, unit }: TimeSpan): string => counted(value, unit.toLowerCase().slice(0, -1));
+
+const HOUR = 3_600_000;
 /** The lengths of the units of world time, in milliseconds. */
-const UNIT_MS = { HOURS: 60 * MINUTE, DAYS: 24 * 60 * MINUTE, WEEKS: 7 * 24 * 60 * MINUTE } as const;
+const UNIT_MS = { HOURS: HOUR, DAYS: 24 * HOUR, WEEKS: 7 * 24 * HOUR } as const;
 export type AdvanceUnit = keyof typeof UNIT_MS;
 
 /** The instant after so much world time. */

@@ -7,6 +7,7 @@ import {
 } from "@apollo/client";
 import { createFanfare, type Fanfare } from "@fanfare/client";
 import { bindApolloCache } from "@fanfare/client/apollo";
+import { createWorldTimeStore, type WorldTimeStore } from "@fanfare/client/zustand";
 import { authorized } from "../network/authorized.js";
 import { Network } from "../network/network.js";
 import type { Session, Sessions } from "../session/session.js";
@@ -16,6 +17,7 @@ export interface Client {
   readonly fanfare: Fanfare;
   readonly apollo: ApolloClient;
   readonly network: Network;
+  readonly clocks: WorldTimeStore;
 }
 
 /** One client for each user that is signed in, for as long as that lasts. */
@@ -60,13 +62,15 @@ function newClient(sessions: Sessions, userId: string): { client: Client; end: (
     cache: new InMemoryCache({ typePolicies: { Query: { fields: BY_ID } } }),
   });
   const { unbind } = bindApolloCache(fanfare, apollo);
+  const clocks = createWorldTimeStore(fanfare);
   const end = () => {
+    clocks.unbind();
     unbind();
     fanfare.close();
     apollo.stop();
     unshare();
   };
-  return { client: { fanfare, apollo, network }, end };
+  return { client: { fanfare, apollo, network, clocks }, end };
 }
 
 /** What has been read in a list need not be read again for a page of its own. */

@@ -11,9 +11,20 @@ const FRAGMENTS = TYPES.map((type) => ({
   `,
 }));
 
-/** Tells the names of the entities that the cache holds. */
-export function namesIn(cache: ApolloCache): Names {
+const MEMBER = gql`
+  fragment NameOfMember on Member {
+    name
+  }
+`;
+
+/** Tells the names of a campaign's members, and of the entities that the cache holds. */
+export function namesIn(cache: ApolloCache, campaignId: string): Names {
   return (id) => {
+    const member = cache.identify({ __typename: "Member", campaignId, userId: id });
+    const known = member && cache.readFragment<{ name: string | null }>({ id: member, fragment: MEMBER });
+    if (known) {
+      return known.name ?? undefined;
+    }
     for (const { type, fragment } of FRAGMENTS) {
       const found = cache.readFragment<{ name: string }>({ id: `${type}:${id}`, fragment });
       if (found) {

@@ -50,6 +50,23 @@ export const KIND_MEANINGS: Record<StructureKind, string> = {
   HARBOR: "Each level adds 5 to the prosperity, and 2 in winter.",
 };
 
+const TERRAINS: Readonly<Record<string, string>> = {
+  river: "By the river.",
+  coast: "On the coast.",
+  island: "On an island.",
+  mountain: "High in the mountains.",
+  pass: "In the pass.",
+  hill: "On the hill.",
+  valley: "Down in the valley.",
+  forest: "Deep in the forest.",
+  volcanic: "Below the volcano.",
+  swamp: "Out in the swamp.",
+  plain: "On the plain.",
+};
+
+/** Where a settlement of this terrain lies; nothing for a terrain that nobody has described. */
+export const terrainSentence = (terrain: unknown): string => TERRAINS[String(terrain)] ?? "";
+
 /** `WALL` → `Wall`. */
 export const kindName = (kind: string): string => kind.charAt(0) + kind.slice(1).toLowerCase();
 
