@@ -3,15 +3,7 @@
 //! `axum::serve` would do for HTTP, but it sets neither `TCP_NODELAY` nor a header timeout, and gives
 //! no hold on the socket below a WebSocket, which closing a client that does not read needs.
 
-use std::{
-    convert::Infallible,
-    io::{self, IoSlice},
-    net::SocketAddr,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -19,14 +11,11 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
-};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{Service, ServiceExt};
 
-use super::lane::Lane;
+use super::lane::{Lane, LaneStream};
 
 /// How the listener treats sockets.
 #[derive(Debug, Clone)]
@@ -118,48 +107,6 @@ fn tune(tcp: &TcpStream, options: &ListenerOptions) {
     socket.set_tcp_user_timeout(Some(options.tcp_user_timeout)).ok();
     // Otherwise the kernel grows it to megabytes for a client that does not read, outside any bound.
     socket.set_send_buffer_size(options.max_queued / 4).ok();
-}
-
-/// The stream that HTTP and WebSocket see.
-#[derive(Debug)]
-struct LaneStream(Arc<Lane>);
-
-impl AsyncRead for LaneStream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for LaneStream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.0.poll_write(cx, &[IoSlice::new(buf)])
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.0.poll_write(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_shutdown(cx)
-    }
-}
-
-impl Drop for LaneStream {
-    fn drop(&mut self) {
-        self.0.abandon();
-    }
 }
 
 #[cfg(test)]

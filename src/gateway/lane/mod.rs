@@ -10,6 +10,8 @@
 //! the namespace's CONNECT. While a command that joins rooms runs, deliveries wait as well
 //! ([`Lane::hold`]): the acknowledgement comes before every event that it promises.
 
+mod stream;
+
 use std::{
     collections::VecDeque,
     io::{self, IoSlice},
@@ -17,13 +19,14 @@ use std::{
         Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll, Waker},
+    task::Waker,
     time::Duration,
 };
 
 use bytes::Bytes;
-use tokio::{io::ReadBuf, net::TcpStream, time::Instant};
+use tokio::{net::TcpStream, time::Instant};
 
+pub(super) use self::stream::LaneStream;
 use super::frame;
 
 /// How many queued frames go into one system call.
@@ -294,101 +297,6 @@ impl Lane {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    // What the transport's stream asks for.
-
-    pub(super) fn poll_read(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        {
-            let mut state = self.lock();
-            match &mut state.reader {
-                Some(reader) => reader.clone_from(cx.waker()),
-                none => *none = Some(cx.waker().clone()),
-            }
-            while state.stalled_since.is_some() && !self.is_dead() {
-                match self.tcp.poll_write_ready(cx) {
-                    Poll::Ready(Ok(())) => {
-                        self.write_queue(&mut state);
-                        state.reader.get_or_insert_with(|| cx.waker().clone());
-                    }
-                    Poll::Ready(Err(_)) | Poll::Pending => break,
-                }
-            }
-        }
-        loop {
-            match self.tcp.try_read(buf.initialize_unfilled()) {
-                Ok(read) => {
-                    buf.advance(read);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.is_dead() {
-                        return Poll::Ready(Ok(()));
-                    }
-                    std::task::ready!(self.tcp.poll_read_ready(cx))?;
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-
-    pub(super) fn poll_write(&self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        if self.is_dead() {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        }
-        let mut state = self.lock();
-        if state.mode == Mode::PassThrough {
-            drop(state);
-            return self.pass_through(cx, bufs);
-        }
-        let chunk: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
-        let len = chunk.len();
-        let opens = state.mode == Mode::Opening && chunk.windows(WELCOME.len()).any(|part| part == WELCOME);
-        state.enqueue(chunk.into());
-        if opens {
-            state.mode = Mode::Open;
-            if state.holds == 0 {
-                state.unhold();
-            }
-        }
-        if state.stalled_since.is_none() {
-            self.write_queue(&mut state);
-        }
-        let excess = state.queued_bytes > self.max_queued;
-        drop(state);
-        if excess {
-            self.kill(CloseReason::QueueFull);
-        }
-        Poll::Ready(Ok(len))
-    }
-
-    fn pass_through(&self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        loop {
-            std::task::ready!(self.tcp.poll_write_ready(cx))?;
-            match self.tcp.try_write_vectored(bufs) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
-    }
-
-    pub(super) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut state = self.lock();
-        if !state.queue.is_empty() && !self.is_dead() {
-            state.closer = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        drop(state);
-        socket2::SockRef::from(&self.tcp).shutdown(std::net::Shutdown::Write).ok();
-        Poll::Ready(Ok(()))
-    }
-
-    /// The transport let go of the socket. Others may still hold the lane, so it is closed here.
-    pub(super) fn abandon(&self) {
-        self.dead.store(true, Ordering::Release);
-        socket2::SockRef::from(&self.tcp).shutdown(std::net::Shutdown::Both).ok();
-        let mut state = self.lock();
-        *state = State { close_sent_at: state.close_sent_at, ..State::default() };
-    }
 }
 
 impl State {
@@ -423,5 +331,4 @@ impl State {
 }
 
 #[cfg(test)]
-#[path = "lane_tests.rs"]
 mod tests;

@@ -3,7 +3,7 @@
 use std::{future::poll_fn, sync::Arc};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, ReadBuf},
     net::TcpListener,
 };
 
