@@ -110,10 +110,10 @@ async fn file(name: &str, caching: &str, headers: &HeaderMap) -> Response {
     let tag = tag(&file, if compressed.is_some() { "-gz" } else { "" });
     let mut about = HeaderMap::new();
     let mut say = |name: HeaderName, value: &str| {
-        if let Ok(value) = value.parse()
-            && value != ""
+        if let Ok(text) = value.parse()
+            && !value.is_empty()
         {
-            about.insert(name, value);
+            about.insert(name, text);
         }
     };
     say(CACHE_CONTROL, caching);

@@ -77,7 +77,7 @@ pub enum BuildError {
     #[error("cannot fill the database with the demo world: {0} (FANFARE_SEED=false leaves it empty)")]
     Seed(#[from] Problem),
     #[error("cannot use Redis at {url}: {cause} (FANFARE_REDIS_URL says where it is)")]
-    Redis { url: RedisTarget, cause: LinkError },
+    Redis { url: Box<RedisTarget>, cause: LinkError },
     #[error("cannot read the certificate of FANFARE_REDIS_CA: {0}")]
     RedisAuthority(std::io::Error),
     #[error("cannot record metrics: {0}")]
@@ -198,7 +198,7 @@ fn redis(
     }
     let options = options::redis_options(settings, target.clone(), keys, clock.uuid())
         .map_err(BuildError::RedisAuthority)?;
-    let bus = RedisBus::new(options).map_err(|cause| BuildError::Redis { url: target, cause })?;
+    let bus = RedisBus::new(options).map_err(|cause| BuildError::Redis { url: Box::new(target), cause })?;
     Ok(Some(Arc::new(bus)))
 }
 

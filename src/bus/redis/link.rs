@@ -7,7 +7,7 @@
 //! let script = commands::Script::new("return redis.call('GET', KEYS[1])");
 //! let value: Option<String> = link.run_script(script.key(&key)).await?;
 //! let mut notes = link.listen("presence").await;          // what other instances tell
-//! link.tell("presence", b"…");                            // to all others, at most once, never waits
+//! link.tell("presence", b"arrived");                      // to all others, at most once, never waits
 //! ```
 //!
 //! Every call ends within [`RedisOptions::timeout`](super::RedisOptions::timeout) and fails at once while there is no
