@@ -53,7 +53,7 @@ export class Sessions {
   async signInWith(pasted: string): Promise<void> {
     const token = pasted.trim().replace(/^Bearer\s+/i, "");
     if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) {
-      throw new SignInError("That is not a token: it has three parts with dots between them.");
+      throw new SignInError("That is not a token: a token has three parts with dots between them.");
     }
     const response = await this.#post("/graphql", { query: "{ viewer { userId name } }" }, token);
     const answer = (await response.json().catch(() => ({}))) as {

@@ -128,7 +128,8 @@ function WithToken({ isOpen, busy, onToken }: WithTokenProps) {
         data-testid="token"
         hint={
           <p className="hint">
-            Whoever runs this server makes one with <code>fanfare token --sub ada --name Ada</code>.
+            Whoever runs this server makes one with <code>fanfare token --sub ada --name Ada</code>, or its
+            identity provider does.
           </p>
         }
       />
