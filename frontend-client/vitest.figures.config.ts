@@ -1,7 +1,11 @@
-import { mergeConfig } from "vitest/config";
-import tests from "./vitest.browser.config.js";
+import { defineConfig } from "vitest/config";
 
 /** What docs/benchmarks.md records of the client. Nothing else should run on the machine meanwhile. */
-export default mergeConfig(tests, {
-  test: { include: ["browser/figures.ts"], testTimeout: 120_000, disableConsoleIntercept: true },
+export default defineConfig({
+  test: {
+    include: ["browser/figures.ts"],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    env: { NODE_ENV: "production" },
+  },
 });
