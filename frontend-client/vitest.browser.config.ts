@@ -7,7 +7,7 @@ export default defineConfig({
     fileParallelism: false,
     // The pages are built for production.
     env: { NODE_ENV: "production" },
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
   },
 });
