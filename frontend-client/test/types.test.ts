@@ -20,6 +20,7 @@ const fanfare = null as unknown as Fanfare;
 // Never called: what is tested here is tested by the compiler.
 const compiled = (_: () => void) => {};
 
+// req: T09
 it("types events by their name", () => {
   expectTypeOf<EventOf<"settlement_updated">["payload"]>().toEqualTypeOf<SettlementUpdated>();
   expectTypeOf<PayloadOf<"world_time_changed">>().toEqualTypeOf<WorldTimeChanged>();

@@ -176,6 +176,9 @@ class Binding implements QueryBinding {
       if (change.do !== "put" || !change.isNew) {
         continue;
       }
+      const id = change.values[change.policy.key.at(-1) ?? "id"];
+      // It was asked for before it was there.
+      outdated.push(...queries.filter(({ state, queryKey }) => state.data === null && queryKey.includes(id)));
       for (const key of this.#policies.listsOf(change.policy.typeName, change.values)) {
         const exact = this.#client.getQueryCache().find({ queryKey: key, exact: true });
         for (const query of this.#client.getQueryCache().findAll({ queryKey: key })) {

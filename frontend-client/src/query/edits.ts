@@ -46,6 +46,8 @@ export class Edits {
     const edited = this.#edit(data);
     let result = edited === GONE ? null : edited;
     for (const change of this.#rooms) {
+      // What was refused, or lost, may be there with the room.
+      this.#isOutdated ||= data === null && change.do === "doubt" && change.fields === "all";
       if (isNamed(key, change)) {
         this.#isOutdated ||= change.do === "doubt" && isDoubtedWithin(change, result, this.#policies);
         result = change.do === "forget" ? emptied(result) : result;

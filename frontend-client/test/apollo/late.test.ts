@@ -1,6 +1,15 @@
 import { gql, InMemoryCache } from "@apollo/client";
 import { describe, expect, it } from "vitest";
-import { CAMPAIGN, campaign, fakeTime, pass, settle, settled, SETTLEMENT as UUID } from "../support.js";
+import {
+  CAMPAIGN,
+  campaign,
+  fakeTime,
+  pass,
+  settle,
+  settled,
+  setup,
+  SETTLEMENT as UUID,
+} from "../support.js";
 import { bound, frame, SETTLEMENT, SETTLEMENTS } from "./support.js";
 
 fakeTime();
@@ -196,6 +205,38 @@ describe("one's own optimistic change", () => {
     expect(page.now()["settlements"]).toMatchObject({ nodes: [{}, {}, { id: "s-003", name: "Mine" }] });
     expect(page.seen).toHaveLength(2);
     expect(world.asked("Settlements")).toBe(1);
+  });
+});
+
+// req: N27
+describe("reading again by hand", () => {
+  it("is possible at any time, after a mutation for example, and shows nothing older", async () => {
+    const { world, apollo, show } = await bound();
+    const page = await show(SETTLEMENT, { id: "s-001" });
+    world.answerMs = 50;
+    const done = apollo.mutate({ mutation: UPDATE, variables: { id: "s-001", input: { name: "Mine" } } });
+    await pass(100);
+    await done;
+    const refreshed = page.query.refetch();
+    world.updateSettlement("s-001", { name: "Theirs" });
+    await pass(100);
+    await refreshed;
+    expect(names(page.seen).filter((name, index, all) => name !== all[index - 1])).toEqual([
+      "Settlement s-001",
+      "Mine",
+      "Theirs",
+    ]);
+    expect(world.asked("Settlement")).toBe(2);
+  });
+
+  it("makes a stale room fresh where nothing reads it by itself", async () => {
+    const { server, fanfare } = setup({}, { headsIntervalMs: 0 });
+    await fanfare.subscribe(campaign).ready;
+    server.invalidate(campaign, "unverified");
+    await settle();
+    expect(fanfare.freshness(campaign).getSnapshot()).toBe("stale");
+    fanfare.markFresh(campaign);
+    expect(fanfare.freshness(campaign).getSnapshot()).toBe("live");
   });
 });
 
