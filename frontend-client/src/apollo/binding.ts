@@ -60,13 +60,11 @@ class Binding implements ApolloBinding {
   readonly #writer: Writer;
   readonly #rereads: Rereads;
   readonly #journal = new Journal();
-  readonly #frames = new Frames(() => this.#flush());
+  readonly #frames = new Frames(() => void this.#flush());
   readonly #detachments: (() => void)[];
   /** Where the rooms stood that were followed; null for those that were never joined. */
   readonly #positions = new Map<string, Position | null>();
   #waiting: Change[] = [];
-  /** Those who wait until all of `#waiting` is on the screen. */
-  #onSettled: ((result: Promise<unknown>) => void)[] = [];
   /** What each query lacked when it was read again the last time. */
   readonly #missing = new WeakMap<ObservableQuery, string>();
 
@@ -103,9 +101,6 @@ class Binding implements ApolloBinding {
     }
     this.#frames.cancel();
     this.#rereads.end();
-    for (const settle of this.#onSettled.splice(0)) {
-      settle(Promise.resolve());
-    }
     if (bindings.get(this.#apollo) === this) {
       bindings.delete(this.#apollo);
     }
@@ -134,13 +129,10 @@ class Binding implements ApolloBinding {
 
   /** Everything of a room is out of date. Fulfilled when all that is shown of it has been read again. */
   #readAgain(room: string): Promise<unknown> {
-    return new Promise((resolve) => {
-      this.#onSettled.push(resolve);
-      this.#enqueue([{ do: "doubt", of: roomName(room), fields: "all" }]);
-      // At once: what is asked for from now on is not out of date.
-      this.#frames.cancel();
-      this.#flush();
-    });
+    this.#enqueue([{ do: "doubt", of: roomName(room), fields: "all" }]);
+    // At once: what is asked for from now on is not out of date.
+    this.#frames.cancel();
+    return this.#flush();
   }
 
   #enqueue(changes: readonly Change[]): void {
@@ -150,16 +142,15 @@ class Binding implements ApolloBinding {
     }
     if (this.#waiting.length > WAITING_LIMIT) {
       this.#frames.cancel();
-      this.#flush();
+      void this.#flush();
     } else if (this.#waiting.length > 0) {
       this.#frames.request();
     }
   }
 
-  /** Makes all changes that wait, in one batch; then what has to be read is read. */
-  #flush(): void {
+  /** Makes all changes that wait, in one batch; then what has to be read is read. Fulfilled when it has been. */
+  #flush(): Promise<unknown> {
     const changes = this.#waiting.splice(0);
-    const settled = this.#onSettled.splice(0);
     const doubts = new Doubts();
     const lacking = new Map<ObservableQuery, string>();
     if (changes.some((change) => change.do !== "doubt")) {
@@ -176,12 +167,10 @@ class Binding implements ApolloBinding {
         this.#missing.set(query, missing);
         const reading = this.#rereads.want(query, new Doubts());
         readings.push(reading);
-        reading.finally(() => this.#missing.delete(query)).catch(() => {});
+        void reading.then(() => this.#missing.delete(query));
       }
     }
-    for (const settle of settled) {
-      settle(Promise.all(readings));
-    }
+    return Promise.all(readings);
   }
 
   /** Out-of-date fields that are shown are read again; the others are dropped, so that no later query gets them. */

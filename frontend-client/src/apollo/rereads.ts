@@ -11,8 +11,12 @@ const RETRY_MS = { first: 1000, longest: 32_000 };
 
 /** One query with its variables, however many components show it. */
 interface Reading {
-  /** The one that wanted it last: others may be gone. */
-  query: ObservableQuery;
+  readonly document: DocumentNode;
+  readonly variables: ObservableQuery["variables"];
+  /** Its variables as a text. */
+  readonly key: string;
+  /** Those of the component that wanted it last. */
+  options: ObservableQuery["options"];
   readonly timer: Timer;
   lastStart: number;
   failures: number;
@@ -24,7 +28,7 @@ interface Reading {
 interface Wanted {
   readonly doubts: Doubts;
   readonly settled: Promise<void>;
-  readonly settle: (error?: unknown) => void;
+  readonly settle: () => void;
 }
 
 /**
@@ -44,8 +48,8 @@ export class Rereads {
   }
 
   /**
-   * Reads the query again, by a request that begins after this call. Fulfilled when the answer is in the cache; rejected
-   * when the server refuses it.
+   * Reads the query again, by a request that begins after this call. Fulfilled when the answer is in the cache, or when
+   * there will be none: the server refuses it, or nobody shows the query any more.
    */
   want(query: ObservableQuery, doubts: Doubts): Promise<void> {
     const reading = this.#readingOf(query);
@@ -93,7 +97,7 @@ export class Rereads {
   }
 
   async #start(reading: Reading): Promise<void> {
-    const { wanted, query } = reading;
+    const { wanted } = reading;
     if (!wanted || this.#isEnded) {
       return;
     }
@@ -101,7 +105,7 @@ export class Rereads {
     reading.isRunning = true;
     reading.lastStart = Date.now();
     try {
-      await this.#ask(query);
+      await this.#ask(reading);
       reading.failures = 0;
       wanted.settle();
     } catch (error) {
@@ -115,9 +119,9 @@ export class Rereads {
     }
   }
 
-  #ask({ options, query, variables }: ObservableQuery): Promise<unknown> {
+  #ask({ document, variables, options }: Reading): Promise<unknown> {
     return this.#apollo.query({
-      query: options.query ?? query,
+      query: document,
       variables,
       fetchPolicy: "network-only",
       errorPolicy: options.errorPolicy ?? "none",
@@ -128,12 +132,11 @@ export class Rereads {
 
   #failed(reading: Reading, wanted: Wanted, error: unknown): void {
     const isRefused = CombinedGraphQLErrors.is(error);
-    const isShown = this.#apollo.getObservableQueries("active").has(reading.query);
-    if (isRefused || !isShown || this.#isEnded) {
+    if (isRefused || this.#isEnded || !this.#isShown(reading)) {
       if (!this.#isEnded) {
         this.#drop(wanted.doubts);
       }
-      wanted.settle(error);
+      wanted.settle();
       return;
     }
     reading.failures += 1;
@@ -141,25 +144,34 @@ export class Rereads {
     reading.wanted = wanted;
     if (later) {
       wanted.doubts.addAll(later.doubts);
-      wanted.settled.then(later.settle, later.settle);
+      wanted.settled.then(later.settle);
     }
   }
 
-  #readingOf(query: ObservableQuery): Reading {
-    const document = query.options.query;
+  #isShown({ document, key }: Reading): boolean {
+    return [...this.#apollo.getObservableQueries("active")].some(
+      ({ options, variables }) => options.query === document && keyOf(variables) === key,
+    );
+  }
+
+  #readingOf({ options, variables }: ObservableQuery): Reading {
+    const document = options.query;
+    const key = keyOf(variables);
     const byVariables = this.#readings.get(document) ?? new Map<string, Reading>();
     this.#readings.set(document, byVariables);
-    const key = JSON.stringify(query.variables);
     const known = byVariables.get(key);
     if (known) {
-      known.query = query;
+      known.options = options;
       if (!known.wanted && !known.isRunning) {
         known.timer.clear();
       }
       return known;
     }
-    const reading = {
-      query,
+    const reading: Reading = {
+      document,
+      variables,
+      key,
+      options,
       timer: new Timer(),
       lastStart: Number.NEGATIVE_INFINITY,
       failures: 0,
@@ -170,11 +182,11 @@ export class Rereads {
     return reading;
   }
 
-  #forget({ query }: Reading): void {
-    const byVariables = this.#readings.get(query.options.query);
-    byVariables?.delete(JSON.stringify(query.variables));
+  #forget({ document, key }: Reading): void {
+    const byVariables = this.#readings.get(document);
+    byVariables?.delete(key);
     if (byVariables?.size === 0) {
-      this.#readings.delete(query.options.query);
+      this.#readings.delete(document);
     }
   }
 
@@ -185,12 +197,12 @@ export class Rereads {
   }
 }
 
+const keyOf = (variables: ObservableQuery["variables"]): string => JSON.stringify(variables ?? {});
+
 function wish(): Wanted {
-  let settle: Wanted["settle"] = () => {};
-  const settled = new Promise<void>((resolve, reject) => {
-    settle = (error) => (error === undefined ? resolve() : reject(error));
+  let settle = () => {};
+  const settled = new Promise<void>((resolve) => {
+    settle = resolve;
   });
-  // Not everybody who wants a query read waits for it.
-  settled.catch(() => {});
   return { doubts: new Doubts(), settled, settle };
 }

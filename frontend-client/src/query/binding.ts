@@ -61,7 +61,7 @@ class Binding implements QueryBinding {
   readonly #rereads: Rereads;
   readonly #journal = new Journal();
   readonly #tickets = new Map<Query, Ticket>();
-  readonly #frames = new Frames(() => this.#flush());
+  readonly #frames = new Frames(() => void this.#flush().catch(() => {}));
   readonly #detachments: (() => void)[];
   readonly #positions = new Map<string, Position | null>();
   #waiting: Change[] = [];
@@ -134,7 +134,7 @@ class Binding implements QueryBinding {
     }
     if (this.#waiting.length > WAITING_LIMIT) {
       this.#frames.cancel();
-      void this.#flush();
+      void this.#flush().catch(() => {});
     } else if (this.#waiting.length > 0) {
       this.#frames.request();
     }
@@ -146,13 +146,15 @@ class Binding implements QueryBinding {
     const edits = new Edits(changes, this.#policies.policies);
     const outdated = new Set<Query>();
     notifyManager.batch(() => {
-      for (const query of this.#client.getQueryCache().getAll()) {
+      const queries = this.#client.getQueryCache().getAll();
+      // First, so that what happened to a new entity since its creation reaches it in its list.
+      for (const query of this.#insert(changes, queries)) {
+        outdated.add(query);
+      }
+      for (const query of queries) {
         if (this.#edit(query, edits)) {
           outdated.add(query);
         }
-      }
-      for (const query of this.#insert(changes, this.#client.getQueryCache().getAll())) {
-        outdated.add(query);
       }
     });
     return Promise.all([...outdated].map((query) => this.#outdate(query)));
@@ -239,8 +241,9 @@ class Binding implements QueryBinding {
 
   #correct(query: Query, changes: readonly Change[]): void {
     if (changes.length > 0) {
+      const isIncomplete = this.#insert(changes, [query]).length > 0;
       const isOutdated = this.#edit(query, new Edits(changes, this.#policies.policies));
-      if (this.#insert(changes, [query]).length > 0 || isOutdated) {
+      if (isIncomplete || isOutdated) {
         this.#outdate(query).catch(() => {});
       }
     }

@@ -282,6 +282,19 @@ describe("a binding", () => {
     expect(page.seen.every((data) => !(data instanceof Error))).toBe(true);
   });
 
+  it("leaves it to the component when the server refuses, and the room is no longer stale", async () => {
+    const { server, fanfare, world, show } = await bound();
+    const page = await show(SETTLEMENT, { id: "s-001" });
+    world.hideSettlement("s-001");
+    server.invalidate(campaign, "unverified");
+    await pass(2000);
+    expect(page.query.getCurrentResult().error?.message).toMatch(/Not found/);
+    expect(fanfare.freshness(campaign).getSnapshot()).toBe("live");
+    const asked = world.asked("Settlement");
+    await pass(60_000);
+    expect(world.asked("Settlement")).toBe(asked);
+  });
+
   it("ignores entities of which the cache has nothing", async () => {
     const { server, world, cache } = await bound();
     const before = cache.extract();

@@ -197,6 +197,11 @@ export class World {
     }
   }
 
+  /** From now on the settlement does not exist for whoever asks; nobody is told. */
+  hideSettlement(id: string): void {
+    this.#settlements.delete(id);
+  }
+
   createStructure(settlementId: string, id: string, values: Partial<Structure> = {}): void {
     const structure = this.structure(settlementId, id, values);
     this.#server.publish("structure_updated", {
