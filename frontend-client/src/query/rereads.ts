@@ -3,16 +3,21 @@ import { Timer } from "../timer.js";
 
 /** At most one reading of a query begins in so many milliseconds. */
 const INTERVAL_MS = 250;
+/** After a failure that the query's own attempts did not overcome: the first wait, doubled each time. */
+const RETRY_MS = 1000;
+/** So many failures in a row are believed; then it is read again when the connection is back. */
+const ATTEMPTS = 5;
 
 interface Reading {
   readonly timer: Timer;
   lastStart: number;
   isRunning: boolean;
-  hasFailed: boolean;
-  wanted: PromiseWithResolversOf | null;
+  /** In a row. */
+  failures: number;
+  wanted: Wanted | null;
 }
 
-interface PromiseWithResolversOf {
+interface Wanted {
   readonly settled: Promise<void>;
   readonly settle: (error?: unknown) => void;
 }
@@ -32,7 +37,7 @@ export class Rereads {
       timer: new Timer(),
       lastStart: Number.NEGATIVE_INFINITY,
       isRunning: false,
-      hasFailed: false,
+      failures: 0,
       wanted: null,
     };
     this.#readings.set(query, reading);
@@ -45,8 +50,8 @@ export class Rereads {
   /** The network is back: what failed is read again. */
   retry(): void {
     for (const [query, reading] of [...this.#readings]) {
-      if (reading.hasFailed) {
-        reading.hasFailed = false;
+      if (reading.failures > 0) {
+        reading.failures = 0;
         this.want(query).catch(() => {});
       }
     }
@@ -61,12 +66,16 @@ export class Rereads {
   }
 
   #plan(query: Query, reading: Reading): void {
-    if (!reading.isRunning && reading.wanted) {
-      reading.timer.set(reading.lastStart + INTERVAL_MS - Date.now(), () => void this.#start(query, reading));
-      if (reading.lastStart + INTERVAL_MS <= Date.now()) {
-        reading.timer.clear();
-        void this.#start(query, reading);
-      }
+    if (reading.isRunning || !reading.wanted) {
+      return;
+    }
+    const pause = reading.failures > 0 ? RETRY_MS * 2 ** (reading.failures - 1) : INTERVAL_MS;
+    const wait = reading.lastStart + pause - Date.now();
+    if (wait > 0) {
+      reading.timer.set(wait, () => void this.#start(query, reading));
+    } else {
+      reading.timer.clear();
+      void this.#start(query, reading);
     }
   }
 
@@ -81,23 +90,37 @@ export class Rereads {
         { queryKey: query.queryKey, exact: true, type: "active" },
         { cancelRefetch: true, throwOnError: true },
       );
-      reading.hasFailed = false;
+      reading.failures = 0;
       wanted?.settle();
     } catch (error) {
-      reading.hasFailed = true;
-      wanted?.settle(error);
+      this.#failed(query, reading, wanted, error);
     }
     reading.isRunning = false;
     this.#plan(query, reading);
     if (!reading.isRunning && !reading.wanted) {
       // Kept until the interval is over, so that the next request keeps its distance.
-      reading.timer.set(INTERVAL_MS, () => !reading.hasFailed && this.#readings.delete(query));
+      reading.timer.set(INTERVAL_MS, () => {
+        if (reading.failures === 0 || !query.isActive()) {
+          this.#readings.delete(query);
+        }
+      });
+    }
+  }
+
+  #failed(query: Query, reading: Reading, wanted: Wanted | null, error: unknown): void {
+    reading.failures += 1;
+    if (!wanted || reading.failures >= ATTEMPTS || !query.isActive()) {
+      wanted?.settle(error);
+    } else if (reading.wanted) {
+      reading.wanted.settled.then(() => wanted.settle(), wanted.settle);
+    } else {
+      reading.wanted = wanted;
     }
   }
 }
 
-function wish(): PromiseWithResolversOf {
-  let settle: PromiseWithResolversOf["settle"] = () => {};
+function wish(): Wanted {
+  let settle: Wanted["settle"] = () => {};
   const settled = new Promise<void>((resolve, reject) => {
     settle = (error) => (error === undefined ? resolve() : reject(error));
   });

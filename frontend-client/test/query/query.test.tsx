@@ -299,18 +299,30 @@ describe("a stale room", () => {
     expect(fanfare.freshness(campaign).getSnapshot()).toBe("live");
   });
 
-  it("stays stale when it cannot be read, and is read when the connection is back", async () => {
-    const { server, fanfare, show, answer } = await bound();
+  it("is stale as long as it cannot be read, and is read when that is possible", async () => {
+    const { server, fanfare, show, answer, asked } = await bound();
     await show(["settlement", "a"], settlement("a"));
     answer.isReachable = false;
     server.invalidate(campaign, "unverified");
-    await pass(1000);
+    await pass(2000);
     expect(fanfare.freshness(campaign).getSnapshot()).toBe("stale");
     answer.isReachable = true;
-    server.cut();
-    await pass(3000);
-    fanfare.markFresh(campaign);
+    await pass(5000);
     expect(fanfare.freshness(campaign).getSnapshot()).toBe("live");
+    expect(asked.mock.calls.length).toBeLessThan(6);
+  });
+
+  it("is believed after five failures, and read once more when the connection is back", async () => {
+    const { server, show, answer, asked } = await bound();
+    await show(["settlement", "a"], settlement("a"));
+    answer.isReachable = false;
+    server.invalidate(campaign, "unverified");
+    await pass(120_000);
+    expect(asked).toHaveBeenCalledTimes(1 + 5);
+    server.cut();
+    answer.isReachable = true;
+    await pass(3000);
+    expect(asked).toHaveBeenCalledTimes(1 + 5 + 1);
   });
 });
 
