@@ -11,11 +11,22 @@ import { fakeTime } from "../support.js";
 import { server } from "./client.js";
 import { MADE, makeSnippets } from "./make.js";
 
-const GUIDES = { react: 3, apollo: 5, testing: 2 } as const;
+const GUIDES = { react: 3, apollo: 5, "tanstack-query": 3, testing: 2 } as const;
 const made = Object.keys(GUIDES).map((guide) => [guide, makeSnippets(guide)] as const);
 
 // The snippet of the guide on testing is itself a file of tests.
 await import(/* @vite-ignore */ join(MADE, "testing/settlement.test.tsx"));
+
+// Loaded beforehand, because that takes real time.
+const load = (file: string) => import(/* @vite-ignore */ join(MADE, file));
+const pages = {
+  apollo: await load("apollo/app.tsx"),
+  rename: await load("apollo/rename.ts"),
+  byHand: await load("react/page.tsx"),
+  query: await load("tanstack-query/settlements.tsx"),
+  clock: await load("react/clock.tsx"),
+  tabs: await load("testing/tabs.ts"),
+};
 
 const CAMPAIGN = "c1";
 const world = new World(server);
@@ -31,10 +42,15 @@ async function answer(url: string, init?: RequestInit): Promise<Response> {
     const { query, variables } = JSON.parse(String(init?.body)) as { query: string; variables: object };
     return Response.json(await world.answer(query, { ...variables }));
   }
+  if (url.startsWith("/settlements/")) {
+    const query = "query Listed($id: ID!) { settlements(campaignId: $id) { nodes { id name version } } }";
+    const { data } = await world.answer(query, { id: CAMPAIGN });
+    return Response.json((data as { settlements: { nodes: unknown } }).settlements.nodes);
+  }
   return Response.json({ "s-001": "Ash" });
 }
 
-describe("the guides", () => {
+describe("the guides", { timeout: 60_000 }, () => {
   fakeTime();
   reactTests();
   vi.stubGlobal("fetch", answer);
@@ -59,11 +75,11 @@ describe("the guides", () => {
     } catch (error) {
       expect.fail((error as { stdout: string }).stdout);
     }
-  }, 60_000);
+  });
 
   it("have a page that follows an Apollo cache", async () => {
-    const { App } = await import(/* @vite-ignore */ join(MADE, "apollo/app.tsx"));
-    const { rename } = await import(/* @vite-ignore */ join(MADE, "apollo/rename.ts"));
+    const { App } = pages.apollo;
+    const { rename } = pages.rename;
     render(<App campaignId={CAMPAIGN} />);
     await elapse(1000);
     expect(document.body.textContent).toBe("Ash: 100");
@@ -85,7 +101,7 @@ describe("the guides", () => {
   });
 
   it("have a page that follows a campaign by hand", async () => {
-    const { Page } = await import(/* @vite-ignore */ join(MADE, "react/page.tsx"));
+    const { Page } = pages.byHand;
     render(<Page campaignId={CAMPAIGN} />);
     await elapse(500);
     expect(document.body.textContent).toBe("0 hereAsh");
@@ -95,9 +111,22 @@ describe("the guides", () => {
     expect(document.body.textContent).toBe("2 hereOak");
   });
 
+  it("have a page that follows the data of TanStack Query", async () => {
+    const { App } = pages.query;
+    world.updateSettlement("s-001", { name: "Pine" });
+    render(<App campaignId={CAMPAIGN} />);
+    await elapse(500);
+    expect(document.body.textContent).toBe("Pine, Birch");
+    const asked = world.asked("Listed");
+    world.updateSettlement("s-002", { name: "Alder" });
+    await elapse(50);
+    expect(document.body.textContent).toBe("Pine, Alder");
+    expect(world.asked("Listed")).toBe(asked);
+  });
+
   it("have clocks", async () => {
-    const { makeClocks, TimeLeft } = await import(/* @vite-ignore */ join(MADE, "react/clock.tsx"));
-    const { openTabs } = await import(/* @vite-ignore */ join(MADE, "testing/tabs.ts"));
+    const { makeClocks, TimeLeft } = pages.clock;
+    const { openTabs } = pages.tabs;
     const { server: other, tabs } = openTabs(2);
     const clocks = makeClocks(tabs[0]);
     tabs[0].subscribe(`campaign:${CAMPAIGN}`);
