@@ -60,8 +60,14 @@ fn command_name() -> impl Strategy<Value = String> {
 }
 
 fn room() -> impl Strategy<Value = Room> {
-    (proptest::sample::select(&RoomKind::ALL[..]), any::<[u8; 16]>())
-        .prop_map(|(kind, bytes)| kind.room(&uuid::Uuid::from_bytes(bytes).to_string()).unwrap())
+    (proptest::sample::select(&RoomKind::ALL[..]), any::<[u8; 16]>()).prop_map(|(kind, bytes)| match kind {
+        RoomKind::Instances => Room::Instances,
+        RoomKind::Campaign
+        | RoomKind::Settlement
+        | RoomKind::Structure
+        | RoomKind::Session
+        | RoomKind::User => kind.room(&uuid::Uuid::from_bytes(bytes).to_string()).unwrap(),
+    })
 }
 
 proptest! {
