@@ -1,5 +1,5 @@
 import type { OperationVariables, TypedDocumentNode } from "@apollo/client";
-import { useQuery } from "@apollo/client/react";
+import { useApolloClient, useQuery } from "@apollo/client/react";
 import { useConnection } from "@fanfare/client/react";
 import { useCallback, useEffect, useRef } from "react";
 import { codeOf } from "./errors.js";
@@ -23,6 +23,7 @@ export function usePageQuery<Data, Variables extends OperationVariables>(
   variables: Variables,
   fetchPolicy: "cache-first" | "cache-and-network" = "cache-first",
 ): PageQuery<Data> {
+  const apollo = useApolloClient();
   const options = { variables, fetchPolicy };
   const { data, previousData, error, refetch } = useQuery<Data, OperationVariables>(document, options);
   const isUp = useConnection((connection) => connection.status === "connected");
@@ -40,6 +41,16 @@ export function usePageQuery<Data, Variables extends OperationVariables>(
     data: (data ?? (error ? undefined : previousData)) as Data | undefined,
     error,
     retry,
-    reread: async () => (await refetch()).data as Data | undefined,
+    // A reading of its own: that of the page may be overtaken by the next one, and would then have no answer.
+    reread: async () => {
+      const context = { queryDeduplication: false };
+      const { data } = await apollo.query<Data>({
+        query: document,
+        variables,
+        fetchPolicy: "network-only",
+        context,
+      });
+      return data;
+    },
   };
 }
