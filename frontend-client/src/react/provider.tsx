@@ -38,10 +38,7 @@ export function FanfareProvider({ client, disconnectOnUnmount = true, children }
 export function useFanfare(): Fanfare {
   const client = useContext(FanfareContext);
   if (!client) {
-    throw new FanfareError(
-      "invalid_option",
-      "There is no Fanfare client here: render the component inside <FanfareProvider client={…}>.",
-    );
+    throw new FanfareError("invalid_option", "Render this component inside <FanfareProvider client={…}>.");
   }
   return client;
 }

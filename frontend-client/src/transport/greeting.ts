@@ -11,10 +11,7 @@ export function greetingOf(welcome: unknown): Greeting {
   const protocol = numberIn(welcome, "protocol");
   if (protocol !== PROTOCOL_VERSION) {
     const versions = `The server speaks protocol ${protocol ?? "unknown"}, this client ${PROTOCOL_VERSION}`;
-    throw new FanfareError(
-      "protocol_mismatch",
-      `${versions}: load the page again, or bring both to one release.`,
-    );
+    throw new FanfareError("protocol_mismatch", `${versions}: load the page again.`);
   }
   const serverTime = instantIn(welcome, "serverTime");
   const expiresAt = instantIn(welcome, "tokenExpiresAt");

@@ -15,7 +15,7 @@ export function pollingTransport(environment: Environment, intervalMs: number): 
     },
     open: (url, token, events) => {
       if (!code) {
-        throw new Error("prepare() comes before open()");
+        throw new Error("not prepared");
       }
       return code.openPolling(url, token, environment, intervalMs, events);
     },
