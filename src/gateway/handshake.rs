@@ -8,8 +8,10 @@ use std::{fmt, sync::Arc};
 use serde::Deserialize;
 use socketioxide::{
     SocketIo,
+    adapter::LocalAdapter,
     extract::{SocketRef, TryData},
-    socket::DisconnectReason,
+    handler::DisconnectHandler,
+    socket::{DisconnectReason, Socket},
 };
 
 use super::{
@@ -25,6 +27,27 @@ use crate::{
     access::{Identity, TokenProblem, Use},
     protocol::{ConnectionId, Notice, PROTOCOL_VERSION, Timestamp, Welcome},
 };
+
+/// Ends a connection when its socket has left the namespace.
+///
+/// A handler of our own kind rather than a function: the transport would spawn a function's future and forget the
+/// socket only after it, and a CONNECT that follows the leaving at once would be ignored as a second one.
+struct Ending {
+    gateway: Gateway,
+    connection: Arc<Connection>,
+}
+
+impl DisconnectHandler<LocalAdapter, ()> for Ending {
+    fn call_with_defer(
+        &self,
+        socket: Arc<Socket<LocalAdapter>>,
+        reason: DisconnectReason,
+        forget: fn(Arc<Socket<LocalAdapter>>),
+    ) {
+        self.gateway.ended(&self.connection, name_of(reason));
+        forget(socket);
+    }
+}
 
 /// The CONNECT payload. Other keys are an application's own.
 #[derive(Debug, Default, Deserialize)]
@@ -71,8 +94,7 @@ pub(super) async fn authenticate(
     let limit = CommandLimit::new(gateway.limits());
     let connection = Arc::new(Connection::new(id, user, way, limit, Lifetime::of(&identity), seat));
     socket.on_fallback(Inbox::new(gateway.clone(), connection.clone()));
-    let ending = (gateway.clone(), connection.clone());
-    socket.on_disconnect(async move |reason: DisconnectReason| ending.0.ended(&ending.1, name_of(reason)));
+    socket.on_disconnect(Ending { gateway: gateway.clone(), connection: connection.clone() });
     socket.extensions.insert(connection);
     if let Some(waiting) = socket.req_parts().extensions.get::<Unauthenticated>() {
         waiting.release();

@@ -29,7 +29,7 @@ for (const [what, transports] of [
 ]) {
     // req: T03 T25 N17
     test(`${what} ends with its user's access, and only a newer token opens the next`, async (t) => {
-        const user = `mallory ${transports.join()}`;
+        const user = `mallory-${transports.join("-")}`;
         let next = oldToken(user);
         const socket = client(t, server.url, { transports, auth: (send) => send({ token: next }) });
         const upgrade = transports.length === 2 && new Promise((resolve) => socket.io.engine.once("upgrade", resolve));
