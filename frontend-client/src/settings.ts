@@ -41,7 +41,7 @@ export function settingsOf(options: FanfareOptions): Settings {
   demand(!onError || isFunction(onError), "Option 'onError' must be a function that takes a FanfareError");
   demand(
     typeof shareTabs === "boolean" || isText(shareTabs),
-    "Option 'shareTabs' must be true, false, or a name that is not empty",
+    "Option 'shareTabs' must be true, false or a name",
   );
   demand(
     /^(auto|socket|polling)$/.test(String(transport)) || isFunction((transport as Transport | null)?.open),

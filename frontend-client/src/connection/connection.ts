@@ -58,8 +58,7 @@ export class Connection implements Line {
   start(): void {
     if (!this.#running) {
       this.#running = true;
-      this.state.update({ status: "connecting" });
-      this.#attempt();
+      this.#attempt("connecting");
     }
   }
 
@@ -81,8 +80,7 @@ export class Connection implements Line {
   wake(): void {
     if (this.#retry.isSet) {
       this.#fallback.forget();
-      this.state.update({ status: "reconnecting", attempt: 0 });
-      this.#attempt();
+      this.#attempt("reconnecting", DISCONNECTED);
     } else if (this.#session?.isOpen) {
       this.#session.probe();
       if (this.#fallback.isSecondBest(this.#session.transport)) {
@@ -97,12 +95,10 @@ export class Connection implements Line {
       : Promise.reject(connectionLost());
   }
 
-  #attempt(): void {
-    // Whoever is told of a state may stop the connection in the midst of it: before the attempt, or at its news.
-    if (this.#running) {
-      this.#retry.clear();
-      this.state.update({ attempt: this.state.getSnapshot().attempt + 1, nextRetryAt: null });
-    }
+  #attempt(status = this.state.getSnapshot().status, { attempt } = this.state.getSnapshot()): void {
+    this.#retry.clear();
+    this.state.update({ status, attempt: attempt + 1, nextRetryAt: null });
+    // Whoever was told of it may have stopped the connection.
     if (this.#running) {
       this.#session = this.#begin(this.#fallback.next());
     }
@@ -135,7 +131,7 @@ export class Connection implements Line {
     const { connectionId, userId } = greeting;
     const up = { attempt: 0, nextRetryAt: null, lastError: null, transport: session.transport.kind };
     this.state.update({ status: "connected", ...up, connectionId, userId });
-    if (session === this.#session) {
+    if (this.#running) {
       this.#events.opened();
     }
   }
