@@ -58,6 +58,9 @@ pub async fn serve(
     app.gateway.drain().await;
     stop.cancel();
     while listeners.join_next().await.is_some() {}
+    if let Some(redis) = &app.redis {
+        redis.leave().await;
+    }
     background.shutdown().await;
     if timeout(CLOSE, app.store.close()).await.is_err() {
         tracing::warn!("The database's connections did not close in time.");

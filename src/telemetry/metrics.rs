@@ -153,6 +153,12 @@ pub const METRICS: &[MetricRow] = &[
         &[],
         "Probes that had not come back when the next one was due; three in a row end the connection",
     ),
+    row(
+        "bus_peers",
+        MetricKind::Gauge,
+        &[],
+        "Other instances that are heard over Redis, or fell silent within ten minutes without a goodbye",
+    ),
     row("bus_reconnects_total", MetricKind::Counter, &[], "Connections to Redis after the first one"),
     row("hub_roots_followed", MetricKind::Gauge, &[], "Families of rooms that this instance follows"),
     row(

@@ -25,6 +25,8 @@ pub(super) enum Listener {
     Topic(mpsc::Sender<Note>),
     /// The probe.
     Probe(usize),
+    /// The signs of life of other instances.
+    Peers,
 }
 
 #[derive(Default)]

@@ -156,7 +156,7 @@ impl Drop for Notes {
     fn drop(&mut self) {
         let is_ours = |listener: &Listener| match listener {
             Listener::Topic(sink) => sink.same_channel(&self.sink),
-            Listener::Root { .. } | Listener::Probe(_) => false,
+            Listener::Root { .. } | Listener::Probe(_) | Listener::Peers => false,
         };
         self.core.channels.let_go(&self.channel, is_ours);
     }

@@ -54,7 +54,7 @@ pub(super) fn read(kind: Kind, body: &[u8], root: &Root) -> Hint {
             }
             Ok(_) | Err(_) => Hint::Doubt,
         },
-        Kind::Probe | Kind::Note => Hint::Doubt,
+        Kind::Probe | Kind::Note | Kind::Alive | Kind::Gone => Hint::Doubt,
     }
 }
 
@@ -110,7 +110,7 @@ mod tests {
         let elsewhere = Root::Campaign(CampaignId::from_uuid(Uuid::from_u128(2)));
         assert!(matches!(carry(&event(100), &elsewhere), Hint::Doubt));
         assert!(matches!(carry(&event(LARGEST_WHOLE), &elsewhere), Hint::Doubt));
-        for kind in [Kind::Event, Kind::Reached, Kind::Probe, Kind::Note] {
+        for kind in [Kind::Event, Kind::Reached, Kind::Probe, Kind::Note, Kind::Alive, Kind::Gone] {
             for body in [b"".as_slice(), b"{}", b"\xff", b"null"] {
                 assert!(matches!(read(kind, body, &root()), Hint::Doubt));
             }

@@ -10,7 +10,7 @@
 //! * `target`: where the servers are. `dial`: connections, however the servers stand together.
 //! * `seal`, `message`: what goes over a channel.
 //! * `channels`: what is wanted of Redis and what is confirmed. `outbox`: what waits to be published.
-//! * `keeper`: the task that makes connections, their subscriptions and their health.
+//! * `keeper`: the task that makes connections and their subscriptions. `probe`, `peers`: whether they carry, and others'.
 //! * `link`: Redis for the rest of the process.
 
 mod channels;
@@ -19,6 +19,7 @@ mod keeper;
 mod link;
 mod message;
 mod outbox;
+mod peers;
 mod probe;
 mod seal;
 mod target;
@@ -47,6 +48,9 @@ use crate::protocol::Root;
 pub mod commands {
     pub use redis::{Cmd, FromRedisValue, Pipeline, Script, ScriptInvocation, cmd, pipe};
 }
+
+/// How long the goodbye of an instance may take.
+const FAREWELL: Duration = Duration::from_millis(200);
 
 /// How Redis is reached and used.
 #[derive(Clone)]
@@ -80,6 +84,7 @@ struct Core {
     health: watch::Sender<BusHealth>,
     answers: probe::Answers,
     standing: keeper::Standing,
+    peers: peers::Peers,
 }
 
 impl RedisBus {
@@ -100,6 +105,7 @@ impl RedisBus {
             health: watch::Sender::new(BusHealth::Degraded),
             answers: probe::Answers::new(&options.target),
             standing: keeper::Standing::default(),
+            peers: peers::Peers::default(),
             options,
         };
         Ok(Self { core: Arc::new(core), parcels: std::sync::Mutex::new(Some(parcels)) })
@@ -110,6 +116,14 @@ impl RedisBus {
         let parcels = self.parcels.lock().ok().and_then(|mut parcels| parcels.take());
         let Some(parcels) = parcels else { return };
         tokio::join!(keeper::run(&self.core), outbox::run(&self.core, parcels));
+    }
+
+    /// Tells the others that this instance commits nothing any more, so that they need not look after it.
+    pub async fn leave(&self) {
+        if let Some(mut commands) = self.core.commands() {
+            let goodbye = self.core.sign(seal::Kind::Gone);
+            timeout(FAREWELL, commands.publish(&[goodbye])).await.ok();
+        }
     }
 
     /// Redis for other uses.
@@ -148,7 +162,7 @@ impl Bus for RedisBus {
     fn unfollow(&self, root: &Root, sink: &mpsc::Sender<Hint>) {
         let is_ours = |listener: &Listener| match listener {
             Listener::Root { sink: present, .. } => present.same_channel(sink),
-            Listener::Topic(_) | Listener::Probe(_) => false,
+            Listener::Topic(_) | Listener::Probe(_) | Listener::Peers => false,
         };
         self.core.channels.let_go(&self.core.channel(root), is_ours);
     }
@@ -170,6 +184,18 @@ impl Core {
     fn topic(&self, topic: &str) -> Channel {
         // No root's name begins so.
         self.name(format_args!("topic:{topic}")).into()
+    }
+
+    /// Where instances say that they are there.
+    fn peers_channel(&self) -> Channel {
+        self.name("peers").into()
+    }
+
+    /// A message about this instance itself.
+    fn sign(&self, kind: seal::Kind) -> (Channel, Vec<u8>) {
+        let channel = self.peers_channel();
+        let message = self.seal.close(kind, &channel, self.options.instance.as_bytes());
+        (channel, message)
     }
 
     fn commands(&self) -> Option<Connection> {
@@ -229,7 +255,16 @@ impl Core {
             (Listener::Probe(number), Opened::Own(seal::Kind::Probe, body)) => {
                 self.answers.take(number, body)
             }
-            (Listener::Root { .. } | Listener::Topic(_) | Listener::Probe(_), _) => {}
+            (Listener::Peers, Opened::Theirs(kind @ (seal::Kind::Alive | seal::Kind::Gone), body)) => {
+                match Uuid::from_slice(body) {
+                    Ok(peer) if kind == seal::Kind::Alive => {
+                        self.peers.heard(peer, tokio::time::Instant::now())
+                    }
+                    Ok(peer) => self.peers.left(peer),
+                    Err(_) => {}
+                }
+            }
+            (Listener::Root { .. } | Listener::Topic(_) | Listener::Probe(_) | Listener::Peers, _) => {}
         }
     }
 }

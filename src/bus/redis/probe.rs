@@ -71,6 +71,7 @@ pub(super) fn want_channels(core: &Core) -> Vec<Channel> {
         1 => vec![base.into()],
         _ => spread(&base).into_iter().map(Channel::from).collect(),
     };
+    drop(core.channels.want(core.peers_channel(), Listener::Peers));
     for (number, name) in names.iter().enumerate() {
         drop(core.channels.want(name.clone(), Listener::Probe(number)));
     }
@@ -86,7 +87,10 @@ pub(super) async fn run(core: &Core, commands: Connection, channels: &[Channel],
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut publishing = FuturesUnordered::new();
     loop {
-        let in_doubt = answered < sent && *core.health.borrow() == BusHealth::Sound;
+        let is_sound = *core.health.borrow() == BusHealth::Sound;
+        let late_at = (is_sound && answered < sent).then_some(sent_at + DOUBT);
+        let silent_at = core.peers.silent_at(Instant::now()).filter(|_| is_sound);
+        let doubt_at = [late_at, silent_at].into_iter().flatten().min();
         tokio::select! {
             _ = answers.changed() => {
                 let last = answered.max(Answers::last(&answers.borrow_and_update()));
@@ -94,7 +98,7 @@ pub(super) async fn run(core: &Core, commands: Connection, channels: &[Channel],
                     let took = sent_at.elapsed() + EVERY * u32::try_from(sent - answered).unwrap_or(0);
                     metrics::histogram!("bus_probe_seconds").record(took);
                     // What arrives late is better looked for in the log.
-                    core.set_health(if took > DOUBT { BusHealth::Doubtful } else { core.standing.health() });
+                    core.set_health(if took > DOUBT { BusHealth::Doubtful } else { health(core) });
                 }
             }
             _ = ticks.tick() => {
@@ -106,15 +110,23 @@ pub(super) async fn run(core: &Core, commands: Connection, channels: &[Channel],
                 publishing.push(send(core, commands.clone(), channels, sent));
             }
             Some(()) = publishing.next() => {}
-            () = sleep_until(sent_at + DOUBT), if in_doubt => core.set_health(BusHealth::Doubtful),
+            () = sleep_until(doubt_at.unwrap_or(sent_at)), if doubt_at.is_some() => {
+                core.set_health(BusHealth::Doubtful);
+            }
         }
     }
+}
+
+/// How the bus is when a probe has come back in time.
+fn health(core: &Core) -> BusHealth {
+    let a_peer_is_silent = core.peers.silent_at(Instant::now()).is_some_and(|at| at <= Instant::now());
+    if a_peer_is_silent { BusHealth::Doubtful } else { core.standing.health() }
 }
 
 async fn send(core: &Core, mut commands: Connection, channels: &[Channel], number: u64) {
     let seal =
         |channel: &Channel| (channel.clone(), core.seal.close(Kind::Probe, channel, &number.to_be_bytes()));
-    let messages: Vec<_> = channels.iter().map(seal).collect();
+    let messages: Vec<_> = channels.iter().map(seal).chain([core.sign(Kind::Alive)]).collect();
     // Whether it could be published is told by whether it comes back.
     timeout(core.options.timeout, commands.publish(&messages)).await.ok();
 }

@@ -24,6 +24,10 @@ pub(super) enum Kind {
     Probe = b'P',
     /// Something ephemeral.
     Note = b'N',
+    /// An instance is there.
+    Alive = b'A',
+    /// An instance ends in order.
+    Gone = b'G',
 }
 
 /// Writes and reads messages of one instance.
@@ -75,6 +79,8 @@ impl Seal {
             Some(b'R') => Kind::Reached,
             Some(b'P') => Kind::Probe,
             Some(b'N') => Kind::Note,
+            Some(b'A') => Kind::Alive,
+            Some(b'G') => Kind::Gone,
             Some(_) | None => return Opened::Refused,
         };
         if message.len() < BODY {
