@@ -36,7 +36,8 @@ export function clientOf(sessions: Sessions, session: Session): Client {
     if (sessions.current.getSnapshot()?.userId !== userId) {
       unwatch();
       clients.delete(userId);
-      end();
+      // Not at once: what is just being shown may still have to let go of it.
+      setTimeout(end);
     }
   });
   return client;
