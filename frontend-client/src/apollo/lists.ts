@@ -57,17 +57,22 @@ export function removed(value: unknown, entry: Entry): { value: unknown; isWhole
   const nodes = nodesOf(value);
   const at = nodes?.findIndex((node) => isEntry(node, entry)) ?? -1;
   if (!nodes || at < 0) {
-    return { value, isWhole: true };
+    // It may have been the only one behind the page.
+    return { value, isWhole: pageInfoOf(value)?.["hasNextPage"] !== true };
   }
   if (Array.isArray(value)) {
     return { value: without(nodes, at), isWhole: true };
   }
   const page = value as Record<string, unknown>;
-  const info = isObject(page["pageInfo"]) ? page["pageInfo"] : null;
+  const info = pageInfoOf(page);
   const next = withParts(page, (items) => without(items, at));
   // The page is one short, and only the server knows what follows.
   const isWhole = info?.["hasNextPage"] === false && page["totalCount"] === undefined;
   return { value: withCursors(next, entry), isWhole };
+}
+
+function pageInfoOf(value: unknown): Record<string, unknown> | null {
+  return isObject(value) && isObject(value["pageInfo"]) ? value["pageInfo"] : null;
 }
 
 /** The objects in a list of any shape; null when it has none of the known shapes. */
@@ -102,7 +107,7 @@ function insertedInPage(
   if (rank === 0 && typeof after === "string" && String(mine) <= after) {
     return page;
   }
-  const info = isObject(page["pageInfo"]) ? page["pageInfo"] : null;
+  const info = pageInfoOf(page);
   const first = typeof values["first"] === "number" ? values["first"] : undefined;
   const size = isPartial ? Number.POSITIVE_INFINITY : (first ?? list.pageSize ?? Number.POSITIVE_INFINITY);
   const more = typeof info?.["hasNextPage"] === "boolean" ? info["hasNextPage"] : nodes.length >= size;

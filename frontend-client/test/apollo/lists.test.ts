@@ -93,6 +93,17 @@ describe("a new entity", () => {
 });
 
 describe("a deleted entity", () => {
+  it("that was the only one behind a page leaves the page as the last", async () => {
+    const { world, show } = await bound();
+    world.createSettlement(CAMPAIGN, "s-003");
+    const page = await show(SETTLEMENTS, { campaignId: CAMPAIGN, first: 2 });
+    expect(page.now()["settlements"]).toMatchObject({ pageInfo: { hasNextPage: true } });
+    world.deleteSettlement("s-003");
+    await frame();
+    await settle();
+    expect(page.now()["settlements"]).toMatchObject({ pageInfo: { hasNextPage: false } });
+  });
+
   it("leaves its lists, and a query for it is answered with null", async () => {
     const { world, cache, show } = await bound();
     const page = await show(SETTLEMENTS, { campaignId: CAMPAIGN });
