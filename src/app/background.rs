@@ -33,9 +33,9 @@ pub(super) fn start(app: &App) -> JoinSet<&'static str> {
             "the bus"
         });
     }
-    let gateway = app.gateway.clone();
+    let (gateway, store) = (app.gateway.clone(), app.store.clone());
     tasks.spawn(async move {
-        gateway.keep_house().await;
+        gateway.keep_house(store).await;
         "the gateway's housekeeping"
     });
     let (store, clock, keep) = (app.store.clone(), app.clock.clone(), retention(&app.settings));

@@ -52,7 +52,7 @@ use socketioxide::{
     layer::SocketIoLayer,
 };
 
-use crate::{access::Verifier, clock::Clock, hub::Hub, protocol::ReconnectPolicy};
+use crate::{access::Verifier, clock::Clock, hub::Hub, protocol::ReconnectPolicy, store::Store};
 
 /// Times and bounds of the gateway.
 #[derive(Debug, Clone)]
@@ -135,8 +135,9 @@ impl Gateway {
     }
 
     /// Does what is due by the clock, and ends what is revoked, until the process ends. Run once.
-    pub async fn keep_house(self) {
-        tokio::join!(housekeeping::run(self.clone()), revocation::follow(self));
+    /// What is revoked is read from the database in `store`.
+    pub async fn keep_house(self, store: Store) {
+        tokio::join!(housekeeping::run(self.clone()), revocation::follow(self, store));
     }
 
     /// Whether the gateway has begun to go away.

@@ -18,6 +18,7 @@ use super::{Gateway, connection::Connection, lane::CloseReason, way::Way};
 use crate::{
     hub::{Broadcast, Outlet, RoomHead},
     protocol::{ConnectionId, Effect, Notice, Room, Root, TokenExpiring, UnsubscribeCode, UserId},
+    store::Store,
 };
 
 /// Pause after a read of the database that failed.
@@ -36,7 +37,7 @@ struct Listener {
 }
 
 /// Follows the log of the instances until the process ends. Run once.
-pub(super) async fn follow(gateway: Gateway) {
+pub(super) async fn follow(gateway: Gateway, store: Store) {
     let Ok(name) = "instance".parse() else { return std::future::pending().await };
     let id = ConnectionId::from_uuid(gateway.clock().uuid());
     let (revoked, stale) = (Mutex::default(), Notify::new());
@@ -47,7 +48,7 @@ pub(super) async fn follow(gateway: Gateway) {
         tokio::time::sleep(RETRY).await;
     }
     loop {
-        match gateway.verifier().revocations().load(gateway.hub().store()).await {
+        match gateway.verifier().revocations().load(&store).await {
             Ok(()) => {
                 gateway.end_revoked(|_| true);
                 listener.stale.notified().await;

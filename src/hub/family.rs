@@ -1,7 +1,7 @@
 //! A root with its rooms and their subscribers. Pure state: no clock, no database, no tasks.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry},
     sync::Arc,
 };
 
@@ -28,7 +28,8 @@ type Key = usize;
 pub struct Family {
     subscribers: Slab<Subscriber>,
     by_connection: HashMap<ConnectionId, Key>,
-    rooms: HashMap<Room, Membership>,
+    /// In one order, so that a simulated run can be repeated.
+    rooms: BTreeMap<Room, Membership>,
     pub history: History,
     pub attendance: Attendance,
     /// Subscribers with something queued that is not written yet.
@@ -54,7 +55,7 @@ impl Family {
         Self {
             subscribers: Slab::new(),
             by_connection: HashMap::new(),
-            rooms: HashMap::new(),
+            rooms: BTreeMap::new(),
             history,
             attendance,
             unflushed: Vec::new(),
@@ -190,6 +191,13 @@ impl Family {
         self.rooms.keys().cloned().collect()
     }
 
+    /// Who is here, each user once.
+    pub fn users(&self) -> Vec<UserId> {
+        let subscribed = self.subscribers.iter().map(|(_, subscriber)| subscriber.outlet.user());
+        let here: BTreeSet<&UserId> = subscribed.chain(self.attendance.watching()).collect();
+        here.into_iter().cloned().collect()
+    }
+
     /// Takes every connection of the user out of the family: the user is no longer a member.
     pub fn remove_user(&mut self, user: &UserId) {
         let keys: Vec<Key> = self
@@ -204,14 +212,16 @@ impl Family {
         }
     }
 
-    fn close_all(&mut self) {
+    /// Takes everybody out of everything: there is no such root any more.
+    pub fn close_all(&mut self) {
         let keys: Vec<Key> = self.subscribers.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.remove_from_all(key, UnsubscribeCode::Deleted);
         }
     }
 
-    fn close(&mut self, room: &Room) {
+    /// Takes everybody out of a room that is no more.
+    pub fn close(&mut self, room: &Room) {
         let keys = self.rooms.get(room).map(|membership| membership.subscribers.clone()).unwrap_or_default();
         for key in keys {
             let outlet = self.subscribers[key].outlet.clone();

@@ -2,15 +2,15 @@
 //! of the followed roots here against those in the database, one query for up to a thousand roots.
 //! While the bus may be bringing nothing, twice a second, and at once whenever that changes.
 
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Duration};
 
-use rand::Rng;
-use tokio::{
-    sync::watch,
-    time::{Duration, Instant, sleep, sleep_until, timeout},
+use tokio::sync::watch;
+
+use super::{
+    Hub, lock,
+    root::Request,
+    time::{Instant, now, sleep, sleep_until, timeout},
 };
-
-use super::{Hub, lock, root::Request};
 use crate::{
     bus::BusHealth,
     protocol::{Epoch, Offset, Root},
@@ -30,11 +30,11 @@ pub(super) struct Verification {
 
 impl Verification {
     pub(super) fn new() -> Self {
-        Self { last: watch::Sender::new(Instant::now()), epoch: Mutex::default() }
+        Self { last: watch::Sender::new(now()), epoch: Mutex::default() }
     }
 
     pub(super) fn is_recent(&self, limit: Duration) -> bool {
-        self.last.borrow().elapsed() < limit
+        now() - *self.last.borrow() < limit
     }
 }
 
@@ -47,7 +47,7 @@ async fn compare(hub: &Hub) {
     loop {
         wait(hub, &mut health).await;
         if check(hub).await {
-            hub.shared.verification.last.send_replace(Instant::now());
+            hub.shared.verification.last.send_replace(now());
         }
     }
 }
@@ -60,9 +60,9 @@ async fn wait(hub: &Hub, health: &mut watch::Receiver<BusHealth>) {
         BusHealth::Sound => options.head_check,
         BusHealth::Doubtful | BusHealth::Degraded => options.head_check.min(options.head_check_degraded),
     };
-    let jitter = rand::rng().random_range(0.9..1.1);
     tokio::select! {
-        () = sleep(period.mul_f64(jitter)) => {}
+        biased;
+        () = sleep(hub.about(period)) => {}
         changed = health.changed() => if changed.is_err() { sleep(period).await },
     }
 }
@@ -75,6 +75,7 @@ async fn tell_when_unverified(hub: &Hub) {
     loop {
         let due = *last.borrow_and_update() + hub.shared.options.unverified_after;
         tokio::select! {
+            biased;
             _ = last.changed() => continue,
             () = sleep_until(due) => {}
         }
@@ -93,7 +94,7 @@ async fn check(hub: &Hub) -> bool {
     let known = lock(&hub.shared.verification.epoch).clone();
     let mut seen = known.clone();
     for roots in roots.chunks(ROOTS_A_QUERY) {
-        let (epoch, heads) = match timeout(QUERY_LIMIT, hub.shared.store.heads(roots)).await {
+        let (epoch, heads) = match timeout(QUERY_LIMIT, hub.shared.log.heads(roots)).await {
             Ok(Ok(read)) => read,
             Ok(Err(error)) => {
                 tracing::warn!(%error, "The heads in the database could not be read.");
@@ -125,5 +126,5 @@ async fn check(hub: &Hub) -> bool {
     }
     *lock(&hub.shared.verification.epoch) = seen;
     // Without roots there is nothing to compare, but the database must still answer.
-    !roots.is_empty() || matches!(timeout(QUERY_LIMIT, hub.shared.store.heads(&[])).await, Ok(Ok(_)))
+    !roots.is_empty() || matches!(timeout(QUERY_LIMIT, hub.shared.log.heads(&[])).await, Ok(Ok(_)))
 }

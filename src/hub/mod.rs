@@ -13,13 +13,15 @@
 mod family;
 mod head_check;
 mod history;
+mod log;
 mod outlet;
 mod presence;
 mod root;
 mod sequencer;
+mod time;
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     num::NonZeroUsize,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -28,14 +30,14 @@ use std::{
     time::Duration,
 };
 
+use log::Log;
 use lru::LruCache;
 pub use outlet::{Broadcast, Outlet, RoomHead};
+use rand::{Rng, SeedableRng, rngs::StdRng};
 pub use root::Joined;
 use root::{Join, Purpose, Request, RootTask};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::timeout,
-};
+use time::timeout;
+use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::{
@@ -106,12 +108,15 @@ pub struct Hub {
 }
 
 struct Shared {
-    store: Store,
+    log: Arc<dyn Log>,
     bus: Arc<dyn Bus>,
     options: HubOptions,
-    roots: Mutex<HashMap<Root, Handle>>,
+    /// In one order, so that a simulated run can be repeated.
+    roots: Mutex<BTreeMap<Root, Handle>>,
     known: Mutex<LruCache<Room, Root>>,
     verification: head_check::Verification,
+    /// For what several instances had better not do at the same instant.
+    random: Mutex<StdRng>,
 }
 
 struct Handle {
@@ -122,20 +127,20 @@ struct Handle {
 impl Hub {
     /// A hub over the log in `store`, fed by `bus`.
     pub fn new(store: Store, bus: Arc<dyn Bus>, options: HubOptions) -> Self {
+        Self::over(Arc::new(store), bus, options, StdRng::from_os_rng())
+    }
+
+    fn over(log: Arc<dyn Log>, bus: Arc<dyn Bus>, options: HubOptions, random: StdRng) -> Self {
         let shared = Shared {
-            store,
+            log,
             bus,
             options,
             roots: Mutex::default(),
             known: Mutex::new(LruCache::new(KNOWN_ROOTS)),
             verification: head_check::Verification::new(),
+            random: Mutex::new(random),
         };
         Self { shared: Arc::new(shared) }
-    }
-
-    /// Where the log is.
-    pub fn store(&self) -> &Store {
-        &self.shared.store
     }
 
     /// Compares heads with the database until the hub is dropped by everybody else. Run once.
@@ -155,7 +160,7 @@ impl Hub {
 
     /// The log's identity, as last read.
     pub fn epoch(&self) -> Epoch {
-        self.shared.store.epoch()
+        self.shared.log.epoch()
     }
 
     /// Enters rooms. The answers are in the order of `rooms`; from each answered offset on, the
@@ -231,7 +236,7 @@ impl Hub {
             Err(_) => return rooms.iter().map(|_| Err(Problem::unavailable())).collect(),
         };
         let count = rooms.len();
-        let mut by_root: HashMap<Root, (Vec<usize>, Vec<SubscribeRoom>)> = HashMap::new();
+        let mut by_root: BTreeMap<Root, (Vec<usize>, Vec<SubscribeRoom>)> = BTreeMap::new();
         for (index, (root, wish)) in roots.into_iter().zip(rooms).enumerate() {
             let (indices, wishes) = by_root.entry(root).or_default();
             indices.push(index);
@@ -287,7 +292,7 @@ impl Hub {
             .map(|(wish, _)| wish.room.clone())
             .collect();
         if !unknown.is_empty() {
-            let found = self.shared.store.resolve(&unknown).await.map_err(Problem::from)?;
+            let found = self.shared.log.resolve(&unknown).await.map_err(Problem::from)?;
             let mut known = lock(&self.shared.known);
             let mut found = unknown.into_iter().zip(found);
             for root in roots.iter_mut().filter(|root| root.is_none()) {
@@ -299,6 +304,11 @@ impl Hub {
             }
         }
         Ok(roots.into_iter().map(|root| root.unwrap_or_else(|| nowhere.clone())).collect())
+    }
+
+    /// The period, give or take a tenth.
+    fn about(&self, period: Duration) -> Duration {
+        period.mul_f64(lock(&self.shared.random).random_range(0.9..1.1))
     }
 
     fn follows(&self, root: &Root) -> bool {
@@ -335,15 +345,8 @@ impl Hub {
         let passed = Arc::new(AtomicU64::new(0));
         let shared = &self.shared;
         let (bus, options) = (shared.bus.clone(), shared.options.clone());
-        let task = RootTask::new(
-            root.clone(),
-            shared.store.clone(),
-            bus,
-            options,
-            requested,
-            hinted,
-            passed.clone(),
-        );
+        let task =
+            RootTask::new(root.clone(), shared.log.clone(), bus, options, requested, hinted, passed.clone());
         let hub = self.clone();
         // Requests are sent under the same lock, so none can arrive after the task was let go.
         let may_end = move |task: &mut RootTask| {
@@ -355,7 +358,7 @@ impl Hub {
             }
             idle
         };
-        tokio::spawn(task.run(hints, may_end));
+        time::spawn(task.run(hints, may_end));
         Handle { requests, passed }
     }
 }
@@ -369,3 +372,6 @@ impl Handle {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod sim;

@@ -100,6 +100,11 @@ impl Attendance {
         });
     }
 
+    /// Whose connections watch.
+    pub fn watching(&self) -> impl Iterator<Item = &UserId> {
+        self.watched.values().flat_map(|watched| watched.watchers.values().map(|outlet| outlet.user()))
+    }
+
     /// Whether somebody watches.
     pub fn is_watched(&self) -> bool {
         !self.watched.is_empty()

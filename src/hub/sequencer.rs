@@ -11,6 +11,12 @@ use crate::protocol::Offset;
 /// How many early events wait at most. More are forgotten: they will be read from the log.
 const WAITING_LIMIT: usize = 4096;
 
+#[cfg(test)]
+thread_local! {
+    /// A defect for the simulation to find: what is missing is passed over.
+    pub static SKIPS_GAPS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
 /// The order of one root's events.
 #[derive(Debug)]
 pub struct Sequencer<T> {
@@ -66,6 +72,11 @@ impl<T> Sequencer<T> {
     /// The next event in order, if it is here.
     pub fn pass(&mut self) -> Option<T> {
         let next = self.passed.next();
+        #[cfg(test)]
+        let next = match self.waiting.keys().next() {
+            Some(first) if SKIPS_GAPS.get() => *first,
+            _ => next,
+        };
         let event = self.waiting.remove(&next)?;
         self.passed = next;
         Some(event)

@@ -168,6 +168,12 @@ pub const METRICS: &[MetricRow] = &[
         "Gaps in what the bus brought that were filled from the log",
     ),
     row(
+        "hub_recovery_reads_total",
+        MetricKind::Counter,
+        &[],
+        "Reads of the log for what returning clients missed and memory no longer holds",
+    ),
+    row(
         "hub_head_checks_total",
         MetricKind::Counter,
         &[],

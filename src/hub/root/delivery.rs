@@ -2,12 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use tokio::time::{Instant, timeout};
-
 use super::{Place, READ_LIMIT, RootTask};
 use crate::{
     bus::Delivery,
-    hub::sequencer::{Gap, Sequencer},
+    hub::{
+        sequencer::{Gap, Sequencer},
+        time::{Instant, now, timeout},
+    },
     protocol::{Offset, Room, StaleReason, UserId},
     store::Snapshot,
 };
@@ -56,12 +57,12 @@ impl RootTask {
                     return true;
                 }
                 Some(_) if !may_fill => {
-                    self.state.fill_due.get_or_insert_with(|| Instant::now() + self.options.gap_grace);
+                    self.state.fill_due.get_or_insert_with(|| now() + self.options.gap_grace);
                     return true;
                 }
                 Some(gap) => {
                     if !self.fill(gap).await {
-                        self.state.fill_due = Some(Instant::now() + self.options.retry);
+                        self.state.fill_due = Some(now() + self.options.retry);
                         return false;
                     }
                     may_fill = true;
@@ -83,7 +84,7 @@ impl RootTask {
     async fn fill(&mut self, gap: Gap) -> bool {
         metrics::counter!("hub_gap_fills_total").increment(1);
         let wanted = u64::from(PAGE).min(gap.upto.0 - gap.after.0) as u32;
-        let page = timeout(READ_LIMIT, self.store.page_of_room(&self.root.room(), gap.after, wanted)).await;
+        let page = timeout(READ_LIMIT, self.log.page_of_room(&self.root.room(), gap.after, wanted)).await;
         let page = match page {
             Ok(Ok(page)) => page,
             Ok(Err(error)) => {
@@ -113,11 +114,11 @@ impl RootTask {
     /// What follows our place is not in the log, or it is another log: continues behind the database's
     /// head and tells the subscribers.
     pub(super) async fn start_over(&mut self, reason: StaleReason) -> bool {
-        let rooms = self.state.family.rooms();
-        let Some(snapshot) = self.read(&rooms, &[]).await else { return false };
+        let (rooms, users) = (self.state.family.rooms(), self.state.family.users());
+        let Some(snapshot) = self.read(&rooms, &users).await else { return false };
         let head = snapshot.head(&self.root.room());
         let Some(place) = &mut self.state.place else { return true };
-        if place.epoch == snapshot.epoch && head <= place.sequencer.passed() {
+        if place.epoch == snapshot.epoch && head == place.sequencer.passed() {
             let passed = place.sequencer.passed();
             place.sequencer.jump(passed);
             return true;
@@ -131,8 +132,28 @@ impl RootTask {
             self.state.family.set_head(room, snapshot.head(room));
         }
         self.state.family.history.clear();
+        self.apply_what_was_passed_over(&snapshot, &rooms, &users);
         self.state.family.invalidate(reason);
         true
+    }
+
+    /// Removals and deletions may be among the events that nobody here gets to see: who may be where
+    /// is decided as for a join (I8).
+    fn apply_what_was_passed_over(&mut self, snapshot: &Snapshot, rooms: &[Room], users: &[UserId]) {
+        let root = self.root.room();
+        if !snapshot.is_open(&root) {
+            return self.state.family.close_all();
+        }
+        // Who follows the log of the instances is one, and needs no permission.
+        let users = if root == Room::Instances { &[] } else { users };
+        for user in users {
+            if self.may_view(snapshot, user, &root).is_err() {
+                self.state.family.remove_user(user);
+            }
+        }
+        for room in rooms.iter().filter(|room| !snapshot.is_open(room)) {
+            self.state.family.close(room);
+        }
     }
 
     pub(super) async fn read(&mut self, rooms: &[Room], users: &[UserId]) -> Option<Snapshot> {
@@ -140,8 +161,8 @@ impl RootTask {
         rooms.push(self.root.room());
         rooms.sort_unstable();
         rooms.dedup();
-        self.state.last_read = Some(Instant::now());
-        match timeout(READ_LIMIT, self.store.snapshot(&self.root, &rooms, users)).await {
+        self.state.last_read = Some(now());
+        match timeout(READ_LIMIT, self.log.snapshot(&self.root, &rooms, users)).await {
             Ok(Ok(snapshot)) => Some(snapshot),
             Ok(Err(error)) => {
                 tracing::warn!(root = %self.root, %error, "The place of rooms in the log could not be read.");

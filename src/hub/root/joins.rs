@@ -6,11 +6,11 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use tokio::time::timeout;
 
 use super::{Join, Joined, Purpose, READ_LIMIT, RootTask};
 use crate::{
     access::{Action, decide, role_in},
+    hub::time::timeout,
     protocol::{Offset, Position, Problem, Room, SubscribeRoom, Subscribed, UserId},
     store::{LoggedEvent, Snapshot},
 };
@@ -133,9 +133,11 @@ impl RootTask {
         if let Some(known) = missed.0.get(&key) {
             return known.clone();
         }
-        let page = timeout(READ_LIMIT, self.store.events_of_room(room, position.offset, limit as u32)).await;
-        let events =
-            page.ok().and_then(Result::ok).and_then(|events| unbroken(room, position.offset, head, &events));
+        metrics::counter!("hub_recovery_reads_total").increment(1);
+        let page = timeout(READ_LIMIT, self.log.page_of_room(room, position.offset, limit as u32)).await;
+        // Another epoch would be another log, whose events only look like the missed ones.
+        let page = page.ok().and_then(Result::ok).flatten().filter(|page| page.epoch == position.epoch);
+        let events = page.and_then(|page| unbroken(room, position.offset, head, &page.events));
         missed.0.insert(key, events.clone());
         events
     }

@@ -12,20 +12,23 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::{Instant, timeout},
-};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    HubOptions, family::Family, history::History, outlet::Outlet, presence::Attendance, sequencer::Sequencer,
+    HubOptions,
+    family::Family,
+    history::History,
+    log::Log,
+    outlet::Outlet,
+    presence::Attendance,
+    sequencer::Sequencer,
+    time::{self, Instant, now, timeout},
 };
 use crate::{
     bus::{Bus, Delivery, Hint},
     protocol::{
         ConnectionId, Epoch, Offset, Problem, Room, Root, StaleReason, SubscribeRoom, Subscribed, UserId,
     },
-    store::Store,
 };
 
 /// How many requests or hints are handled together at most.
@@ -96,7 +99,7 @@ pub struct Joined {
 
 pub(super) struct RootTask {
     pub root: Root,
-    pub store: Store,
+    pub log: Arc<dyn Log>,
     pub bus: Arc<dyn Bus>,
     pub options: HubOptions,
     pub requests: mpsc::UnboundedReceiver<Request>,
@@ -130,7 +133,7 @@ struct Place {
 impl RootTask {
     pub(super) fn new(
         root: Root,
-        store: Store,
+        log: Arc<dyn Log>,
         bus: Arc<dyn Bus>,
         options: HubOptions,
         requests: mpsc::UnboundedReceiver<Request>,
@@ -149,7 +152,7 @@ impl RootTask {
             fill_due: None,
             empty_since: None,
         };
-        Self { root, store, bus, options, requests, hints, passed, state }
+        Self { root, log, bus, options, requests, hints, passed, state }
     }
 
     /// Runs until nobody has been here for the linger time and `may_end` agrees, which it does only
@@ -167,8 +170,18 @@ impl RootTask {
         let (mut requests, mut hints) = (Vec::new(), Vec::new());
         loop {
             let wake_at = self.state.wake_at(&self.options);
+            // In a fixed order, so that a simulated run can be repeated; nobody starves, because what
+            // waits in the other queue is taken as well.
             tokio::select! {
-                count = self.requests.recv_many(&mut requests, BATCH) => if count == 0 { break },
+                biased;
+                count = self.requests.recv_many(&mut requests, BATCH) => {
+                    if count == 0 {
+                        break;
+                    }
+                    while hints.len() < BATCH && let Ok(hint) = self.hints.try_recv() {
+                        hints.push(hint);
+                    }
+                }
                 _ = self.hints.recv_many(&mut hints, BATCH) => {}
                 () = sleep_until(wake_at) => {}
             }
@@ -194,6 +207,7 @@ impl RootTask {
             }
             self.state.tell_presence();
             self.state.note_emptiness();
+            self.state.note_closed_gap();
             if self.state.has_lingered(&self.options) && may_end(&mut self) {
                 break;
             }
@@ -263,7 +277,7 @@ impl RootTask {
 
 async fn sleep_until(at: Option<Instant>) {
     match at {
-        Some(at) => tokio::time::sleep_until(at).await,
+        Some(at) => time::sleep_until(at).await,
         None => std::future::pending().await,
     }
 }
@@ -278,11 +292,11 @@ impl State {
 
     /// Whoever can write to the bus can raise doubts as fast as they like; the log is asked at a pace.
     fn doubt_due(&self, options: &HubOptions) -> Option<Instant> {
-        self.in_doubt.then(|| self.last_read.map_or_else(Instant::now, |at| at + options.retry))
+        self.in_doubt.then(|| self.last_read.map_or_else(now, |at| at + options.retry))
     }
 
     fn doubt_is_due(&self, options: &HubOptions) -> bool {
-        self.doubt_due(options).is_some_and(|due| due <= Instant::now())
+        self.doubt_due(options).is_some_and(|due| due <= now())
     }
 
     /// The first join after a quiet time is answered at once; in a storm they gather for a window.
@@ -290,19 +304,19 @@ impl State {
         if self.joins.is_empty() {
             return None;
         }
-        Some(self.last_read.map_or_else(Instant::now, |at| at + options.join_window))
+        Some(self.last_read.map_or_else(now, |at| at + options.join_window))
     }
 
     fn joins_are_due(&self, options: &HubOptions) -> bool {
-        self.joins_due(options).is_some_and(|due| due <= Instant::now())
+        self.joins_due(options).is_some_and(|due| due <= now())
     }
 
     fn fill_is_due(&self) -> bool {
-        self.fill_due.is_some_and(|due| due <= Instant::now())
+        self.fill_due.is_some_and(|due| due <= now())
     }
 
     fn tell_presence(&mut self) {
-        let now = Instant::now();
+        let now = now();
         match self.presence_due {
             Some(due) if due <= now => {
                 self.presence_due = None;
@@ -316,13 +330,21 @@ impl State {
     fn note_emptiness(&mut self) {
         let empty = self.family.is_empty() && !self.family.attendance.is_watched() && self.joins.is_empty();
         match (empty, self.empty_since) {
-            (true, None) => self.empty_since = Some(Instant::now()),
+            (true, None) => self.empty_since = Some(now()),
             (false, Some(_)) => self.empty_since = None,
             (true, Some(_)) | (false, None) => {}
         }
     }
 
+    /// A gap may have closed in another way than the one that waits for it, by a join's reading of the
+    /// log or by a jump. Nothing is due then, and a time in the past would keep the task awake.
+    fn note_closed_gap(&mut self) {
+        if self.place.as_ref().is_none_or(|place| place.sequencer.gap().is_none()) {
+            self.fill_due = None;
+        }
+    }
+
     fn has_lingered(&self, options: &HubOptions) -> bool {
-        self.empty_since.is_some_and(|since| since.elapsed() >= options.linger)
+        self.empty_since.is_some_and(|since| now() - since >= options.linger)
     }
 }
