@@ -1,6 +1,6 @@
 # The commands of this repository. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test fmt lint gen bench
+.PHONY: help run cluster test fmt lint gen bench soak
 
 ## run: build and start the server with the demo world (ARGS="--listen 127.0.0.1:4000" passes flags on)
 run:
@@ -29,6 +29,10 @@ gen:
 ## bench: measure this server and its peers on this machine
 bench:
 	@scripts/bench.sh $(ARGS)
+
+## soak: the fault drills and the simulation, longer, with a release build (ROUNDS=10)
+soak:
+	@scripts/soak.sh $(ARGS)
 
 help:
 	@sed -n 's/^## \([a-z]*\): /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'

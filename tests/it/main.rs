@@ -4,6 +4,7 @@
 mod architecture;
 mod bench;
 mod documents;
+mod drills;
 mod gateway;
 mod graphql;
 mod hub;

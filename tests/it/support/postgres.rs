@@ -5,7 +5,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     net::TcpListener,
     os::unix::fs::chown,
     path::{Path, PathBuf},
@@ -29,6 +29,7 @@ pub struct Server {
     programs: PathBuf,
     folder: TempDir,
     port: u16,
+    waits_for_disk: bool,
     running: Mutex<Option<Running>>,
     databases: AtomicU32,
 }
@@ -55,6 +56,16 @@ pub fn shared(test: &str) -> Option<Arc<Server>> {
 impl Server {
     /// A server that nobody else uses, for tests that break it.
     pub fn start(test: &str) -> Option<Self> {
+        Self::start_with(test, true)
+    }
+
+    /// The same, but it does not wait for the disk, which other tests may keep busy: what it has acknowledged
+    /// survives the end of its process, and not that of the machine.
+    pub fn start_without_disk(test: &str) -> Option<Self> {
+        Self::start_with(test, false)
+    }
+
+    fn start_with(test: &str, waits_for_disk: bool) -> Option<Self> {
         let Some(programs) = programs() else {
             let insisted = std::env::var("CI").is_ok_and(|value| value == "true")
                 || std::env::var("FANFARE_REQUIRE_POSTGRES").is_ok_and(|value| value == "1");
@@ -74,8 +85,14 @@ impl Server {
             .output()
             .unwrap();
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-        let mut server =
-            Self { programs, folder, port: 0, running: Mutex::new(None), databases: AtomicU32::new(0) };
+        let mut server = Self {
+            programs,
+            folder,
+            port: 0,
+            waits_for_disk,
+            running: Mutex::new(None),
+            databases: AtomicU32::new(0),
+        };
         // Between choosing a free port and listening on it somebody else may take it.
         for _ in 0..5 {
             server.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -94,7 +111,8 @@ impl Server {
             .arg(self.folder.path().join("data"))
             .args(["-p", &self.port.to_string()])
             .args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])
-            .args(["-c", "max_connections=200", "-c", "fsync=on", "-c", "logging_collector=off"])
+            .args(["-c", "max_connections=200", "-c", "logging_collector=off"])
+            .args(["-c", if self.waits_for_disk { "fsync=on" } else { "fsync=off" }])
             .env("LC_ALL", "C")
             .current_dir(self.folder.path())
             .stdout(Stdio::null())
@@ -149,6 +167,25 @@ impl Server {
         let _ = kill(running.pid, Signal::SIGCONT);
         drop(running.over);
         let _ = running.waiter.join();
+    }
+
+    /// Runs a client program of PostgreSQL on the server, as its superuser; what it writes.
+    pub fn tool(&self, program: &str, args: &[&str], input: &[u8]) -> Vec<u8> {
+        let mut child = Command::new(self.programs.join(program))
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "fanfare", "-d", "postgres"])
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_vec();
+        let writer = thread::spawn(move || stdin.write_all(&input));
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap().ok();
+        assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
     }
 
     /// The URL of a part of the server that is empty and nobody else's: a schema, because making a database takes

@@ -27,8 +27,11 @@ pub struct Process {
 }
 
 /// The program with these arguments, in `folder`, without any setting of this process's environment.
+///
+/// `FANFARE_BIN` names another build of it, a release build for a soak.
 pub fn fanfare(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fanfare"));
+    let program = std::env::var_os("FANFARE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_fanfare").into());
+    let mut command = Command::new(program);
     command.args(args).current_dir(folder).env_clear();
     command
 }

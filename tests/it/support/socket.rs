@@ -255,7 +255,8 @@ impl Socket {
     }
 }
 
-fn parse(text: &str) -> Packet {
+/// What a message from the server says.
+pub fn parse(text: &str) -> Packet {
     let json = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
     match (text.as_bytes().first(), text.as_bytes().get(1)) {
         (Some(b'0'), _) => Packet::Open(json(&text[1..])),
