@@ -18,6 +18,6 @@ ulimit -n "$(ulimit -Hn)"
 for round in $(seq "${ROUNDS:-3}"); do
     echo "== round $round"
     rm -rf "$FANFARE_DRILL_REPORT"
-    cargo nextest run --locked --no-fail-fast --success-output immediate -E 'test(drills::) | test(sim::simulation)' "$@"
+    cargo nextest run --locked --run-ignored all --no-fail-fast --success-output immediate -E 'test(drills::) | test(sim::simulation)' "$@"
 done
 scripts/reliability.py

@@ -137,7 +137,7 @@ fn simulation_no_schedule_of_faults_breaks_a_promise() {
         return;
     }
     let began = std::time::Instant::now();
-    let schedules = number_from("FANFARE_SIM_SCHEDULES").unwrap_or(300);
+    let schedules = number_from("FANFARE_SIM_SCHEDULES").unwrap_or(150);
     for seed in 0..schedules {
         if !simulate(seed, None, false).findings.is_empty() {
             fail(seed);

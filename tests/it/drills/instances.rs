@@ -16,6 +16,7 @@ use super::{
 /// Killed in the middle of broadcasts: its clients are elsewhere within five seconds, with everything.
 // req: N36 T21 T27 I4 I6 I7 I12
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine of its own: part of `make soak`"]
 async fn drill_1_instances_are_killed() {
     let Some(mut drill) = Drill::start("1 kill", Shape::default(), 60, 40).await else { return };
     for victim in [0, 1] {
@@ -76,6 +77,7 @@ async fn killed_between_commit_and_publish(drill: &mut Drill) {
 /// SIGTERM with many clients: told to move, closed in paced batches, gone within 30 s, nothing lost.
 // req: T27 P09 I6 I13
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine of its own: part of `make soak`"]
 async fn drill_1_sigterm_with_many_clients() {
     let shape = Shape { settings: vec![("FANFARE_DRAIN_TIMEOUT", "20s")], ..Shape::default() };
     let Some(mut drill) = Drill::start("1 drain", shape, 0, 5).await else { return };

@@ -28,6 +28,7 @@ async fn describe(cluster: &Cluster, count: usize) {
 /// Each is closed within 15 s, disturbs nobody, and has everything once it reads again.
 // req: N33 T21 I11 I13
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine of its own: part of `make soak`"]
 async fn drill_5_readers_that_do_not_read() {
     let settings = vec![
         ("FANFARE_WRITE_STALL_TIMEOUT", "3s"),
@@ -94,6 +95,7 @@ async fn drill_5_readers_that_do_not_read() {
 /// of them without a read of the database for events.
 // req: P09 T27 N33 I6
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine of its own: part of `make soak`"]
 async fn drill_5_a_storm_of_reconnects() {
     let Some(mut drill) = Drill::start("5 storm", Shape::default(), 0, 5).await else { return };
     let Some(mut nginx) = Nginx::before(&drill.cluster, "a storm of reconnects").await else { return };
