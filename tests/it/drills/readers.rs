@@ -46,11 +46,11 @@ async fn drill_5_readers_that_do_not_read() {
     ] {
         let begin = proxies.len();
         let mut slow = Vec::new();
-        for number in 0..6 {
+        for (number, user) in MEMBERS.into_iter().enumerate().take(6) {
             let proxy = Proxy::before(drill.cluster.instances[number % 2].address).await;
             slow.push(Viewer::start(Manner {
-                user: MEMBERS[number].to_owned(),
-                token: drill.cluster.token(MEMBERS[number]),
+                user: user.to_owned(),
+                token: drill.cluster.token(user),
                 urls: vec![format!("http://{}", proxy.address)],
                 number: 100 + number,
                 first_url: 0,
