@@ -60,7 +60,8 @@ async fn wait(hub: &Hub, health: &mut watch::Receiver<BusHealth>) {
         BusHealth::Sound => options.head_check,
         BusHealth::Doubtful | BusHealth::Degraded => options.head_check.min(options.head_check_degraded),
     };
-    let jitter = rand::rng().random_range(0.9..1.1);
+    // Sooner by chance, so that instances do not ask in step, and never later than what is promised of it.
+    let jitter = rand::rng().random_range(0.75..0.95);
     tokio::select! {
         () = sleep(period.mul_f64(jitter)) => {}
         changed = health.changed() => if changed.is_err() { sleep(period).await },

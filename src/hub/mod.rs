@@ -31,7 +31,7 @@ use std::{
 use lru::LruCache;
 pub use outlet::{Broadcast, Outlet, RoomHead};
 pub use root::Joined;
-use root::{Join, Purpose, Request, RootTask};
+use root::{Join, Purpose, Request, RootTask, Wires};
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
@@ -39,7 +39,7 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    bus::Bus,
+    bus::{Bus, RedisLink},
     protocol::{CampaignId, ConnectionId, Epoch, Problem, Room, Root, SubscribeRoom, UserId},
     store::Store,
 };
@@ -70,7 +70,7 @@ pub struct HubOptions {
     pub gap_grace: Duration,
     /// Pause after a failed read of the log.
     pub retry: Duration,
-    /// How often the followed roots' heads are compared with the database, give or take a tenth.
+    /// How often the followed roots' heads are compared with the database, or somewhat sooner.
     pub head_check: Duration,
     /// The same while the bus may be bringing nothing, if that is shorter.
     pub head_check_degraded: Duration,
@@ -108,6 +108,8 @@ pub struct Hub {
 struct Shared {
     store: Store,
     bus: Arc<dyn Bus>,
+    /// Who is where on other instances, if there are any.
+    presence: Option<Arc<presence::Cluster>>,
     options: HubOptions,
     roots: Mutex<HashMap<Root, Handle>>,
     known: Mutex<LruCache<Room, Root>>,
@@ -122,9 +124,20 @@ struct Handle {
 impl Hub {
     /// A hub over the log in `store`, fed by `bus`.
     pub fn new(store: Store, bus: Arc<dyn Bus>, options: HubOptions) -> Self {
+        Self::among_others(store, bus, None, options)
+    }
+
+    /// As [`Hub::new`], one of several that share who is present over `redis`.
+    pub fn among_others(
+        store: Store,
+        bus: Arc<dyn Bus>,
+        redis: Option<RedisLink>,
+        options: HubOptions,
+    ) -> Self {
         let shared = Shared {
             store,
             bus,
+            presence: redis.map(presence::Cluster::new).map(Arc::new),
             options,
             roots: Mutex::default(),
             known: Mutex::new(LruCache::new(KNOWN_ROOTS)),
@@ -141,6 +154,17 @@ impl Hub {
     /// Compares heads with the database until the hub is dropped by everybody else. Run once.
     pub async fn check_heads(self) {
         head_check::run(self).await;
+    }
+
+    /// Shares with other instances who is here, for as long as there is an instance. Run once.
+    pub async fn share_presence(self) {
+        let Some(cluster) = self.shared.presence.clone() else { return std::future::pending().await };
+        let returned = || {
+            for handle in lock(&self.shared.roots).values() {
+                handle.requests.send(Request::SharePresence).ok();
+            }
+        };
+        cluster.run(returned).await;
     }
 
     /// Whether the followed heads were compared with the database recently enough.
@@ -173,7 +197,12 @@ impl Hub {
     /// # Errors
     /// `not_found` when the user may not view the room, `unavailable` when that cannot be found out.
     pub async fn watch(&self, outlet: &Arc<dyn Outlet>, room: Room) -> Result<Root, Problem> {
-        let answers = self.enter(outlet, Purpose::Watch, vec![SubscribeRoom { room, position: None }]).await;
+        let elsewhere = match &self.shared.presence {
+            Some(cluster) => cluster.read(&room).await,
+            None => None,
+        };
+        let answers =
+            self.enter(outlet, Purpose::Watch(elsewhere), vec![SubscribeRoom { room, position: None }]).await;
         answers.into_iter().next().unwrap_or_else(|| Err(Problem::internal())).map(|joined| joined.root)
     }
 
@@ -237,8 +266,9 @@ impl Hub {
             indices.push(index);
             wishes.push(wish);
         }
-        let joining = by_root.into_iter().map(|(root, (indices, wishes))| async move {
-            (indices, self.enter_root(outlet, purpose, root, wishes).await)
+        let joining = by_root.into_iter().map(|(root, (indices, wishes))| {
+            let purpose = purpose.clone();
+            async move { (indices, self.enter_root(outlet, purpose, root, wishes).await) }
         });
         let mut answers: Vec<Result<Joined, Problem>> =
             (0..count).map(|_| Err(Problem::internal())).collect();
@@ -340,9 +370,8 @@ impl Hub {
             shared.store.clone(),
             bus,
             options,
-            requested,
-            hinted,
-            passed.clone(),
+            shared.presence.clone(),
+            Wires { own: requests.downgrade(), requests: requested, hints: hinted, passed: passed.clone() },
         );
         let hub = self.clone();
         // Requests are sent under the same lock, so none can arrive after the task was let go.
