@@ -122,7 +122,6 @@ impl Cluster {
     /// empty perhaps. Run once.
     pub async fn run(&self, returned: impl Fn()) {
         let mut health = self.link.health();
-        let mut was_sound = false;
         loop {
             tokio::select! {
                 () = self.changed.notified() => {
@@ -132,11 +131,10 @@ impl Cluster {
                     }
                 }
                 Ok(()) = health.changed() => {
-                    let is_sound = *health.borrow_and_update() == BusHealth::Sound;
-                    if is_sound && !was_sound {
+                    // However short it was: what was told meanwhile was told to nobody.
+                    if *health.borrow_and_update() == BusHealth::Sound {
                         returned();
                     }
-                    was_sound = is_sound;
                 }
             }
         }
