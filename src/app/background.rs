@@ -33,6 +33,11 @@ pub(super) fn start(app: &App) -> JoinSet<&'static str> {
             "the bus"
         });
     }
+    let hub = app.hub.clone();
+    tasks.spawn(async move {
+        hub.share_presence().await;
+        "presence"
+    });
     let (gateway, store) = (app.gateway.clone(), app.store.clone());
     tasks.spawn(async move {
         gateway.keep_house(store).await;

@@ -128,9 +128,10 @@ impl App {
             tracing::info!(entities = seeded.added, "The empty database was filled with the demo world.");
         }
 
-        let hub = Hub::new(store.clone(), Arc::clone(&bus), options::hub_options(&settings));
+        let link = || redis.as_ref().map(|redis| redis.link());
+        let hub = Hub::among_others(store.clone(), Arc::clone(&bus), link(), options::hub_options(&settings));
         let gateway_options = options::gateway_options(&settings);
-        let gateway = Gateway::new(hub.clone(), verifier.clone(), clock.clone(), gateway_options);
+        let gateway = Gateway::new(hub.clone(), verifier.clone(), clock.clone(), link(), gateway_options);
         let readiness = readiness(&store, &hub, &gateway, bus.as_ref());
         let http = api::router(ApiState {
             store: store.clone(),

@@ -11,7 +11,7 @@ use super::{
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitSettings {
-    /// Most connections of one user; another one is refused with `connection_limit`
+    /// Most connections of one user, on all instances that share a Redis; another one is refused with `connection_limit`
     #[arg(long, env = "FANFARE_MAX_CONNECTIONS_PER_USER", value_name = "COUNT", default_value = "10",
           value_parser = number_between(1, 1_000_000), hide_short_help = true)]
     pub max_connections_per_user: u32,

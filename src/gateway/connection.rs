@@ -13,6 +13,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
     frame,
+    leases::Lease,
     limits::CommandLimit,
     mailbox::Mailbox,
     registry::Seat,
@@ -45,7 +46,7 @@ pub(super) struct Connection {
     pub dead_since: AtomicI64,
     rooms: Mutex<Rooms>,
     /// Counts against the user's connections while it lives.
-    _seat: Seat,
+    seat: Seat,
 }
 
 /// From when to when a token says that it is good.
@@ -93,8 +94,13 @@ impl Connection {
             heads_due: AtomicI64::new(0),
             dead_since: AtomicI64::new(0),
             rooms: Mutex::default(),
-            _seat: seat,
+            seat,
         }
+    }
+
+    /// The lease that stands for it among the user's connections.
+    pub(super) fn lease(&self) -> Option<Lease> {
+        self.seat.lease()
     }
 
     /// Answers a command; `held` when events were held for it.

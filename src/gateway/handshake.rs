@@ -84,11 +84,11 @@ pub(super) async fn authenticate(
         }
     };
     let user = identity.user_id().clone();
-    let seat =
-        gateway.registry().take_seat(&user, gateway.limits().connections_per_user).map_err(|problem| {
-            metrics::counter!("ws_connect_total", "outcome" => problem.code.name()).increment(1);
-            Refusal(problem.code.name())
-        })?;
+    let seat = gateway.registry().take_seat(&user, gateway.limits().connections_per_user).await;
+    let seat = seat.map_err(|problem| {
+        metrics::counter!("ws_connect_total", "outcome" => problem.code.name()).increment(1);
+        Refusal(problem.code.name())
+    })?;
     let id = ConnectionId::from_uuid(gateway.clock().uuid());
     let way = way_of(gateway, io, socket);
     let limit = CommandLimit::new(gateway.limits());

@@ -19,6 +19,7 @@ mod handshake;
 mod housekeeping;
 mod inbox;
 mod lane;
+mod leases;
 mod limits;
 mod listener;
 mod mailbox;
@@ -41,6 +42,7 @@ pub use drain::DrainOptions;
 use handshake::ConnectPayload;
 use ipnet::IpNet;
 pub use lane::{CloseReason, Lane};
+use leases::Leases;
 pub use limits::Limits;
 pub use listener::{ListenerOptions, Peer, serve};
 use pace::Pace;
@@ -52,7 +54,9 @@ use socketioxide::{
     layer::SocketIoLayer,
 };
 
-use crate::{access::Verifier, clock::Clock, hub::Hub, protocol::ReconnectPolicy, store::Store};
+use crate::{
+    access::Verifier, bus::RedisLink, clock::Clock, hub::Hub, protocol::ReconnectPolicy, store::Store,
+};
 
 /// Times and bounds of the gateway.
 #[derive(Debug, Clone)]
@@ -92,15 +96,22 @@ struct Shared {
 }
 
 impl Gateway {
-    /// A gateway to `hub`.
-    pub fn new(hub: Hub, verifier: Verifier, clock: Clock, options: GatewayOptions) -> Self {
+    /// A gateway to `hub`. With `redis` a user's connections are counted over all instances.
+    pub fn new(
+        hub: Hub,
+        verifier: Verifier,
+        clock: Clock,
+        redis: Option<RedisLink>,
+        options: GatewayOptions,
+    ) -> Self {
         let door = Door::new(
             options.origins.clone(),
             options.trusted_proxies.clone(),
             options.limits.unauthenticated_per_address,
             Pace::new(options.limits.connects_per_second, options.limits.connects_waiting),
         );
-        let shared = Shared { hub, verifier, clock, options, registry: Arc::default(), door: Arc::new(door) };
+        let registry = Arc::new(Registry::new(redis.map(Leases::new)));
+        let shared = Shared { hub, verifier, clock, options, registry, door: Arc::new(door) };
         Self { shared: Arc::new(shared) }
     }
 
@@ -137,7 +148,8 @@ impl Gateway {
     /// Does what is due by the clock, and ends what is revoked, until the process ends. Run once.
     /// What is revoked is read from the database in `store`.
     pub async fn keep_house(self, store: Store) {
-        tokio::join!(housekeeping::run(self.clone()), revocation::follow(self, store));
+        let revocations = revocation::follow(self.clone(), store);
+        tokio::join!(housekeeping::run(self.clone()), revocations, leases::keep(self));
     }
 
     /// Whether the gateway has begun to go away.
@@ -150,6 +162,9 @@ impl Gateway {
     pub async fn drain(&self) {
         self.shared.door.draining.store(true, Ordering::Relaxed);
         drain::run(self, &self.shared.options.drain).await;
+        if let Some(leases) = self.leases() {
+            leases.erase_ended().await.ok();
+        }
     }
 
     /// How many connections there are.
@@ -204,6 +219,10 @@ impl Gateway {
 
     fn registry(&self) -> &Arc<Registry> {
         &self.shared.registry
+    }
+
+    fn leases(&self) -> Option<&Leases> {
+        self.shared.registry.leases()
     }
 
     fn door(&self) -> Arc<Door> {

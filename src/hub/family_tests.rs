@@ -82,7 +82,7 @@ fn room(number: usize) -> Room {
 }
 
 fn family() -> Family {
-    Family::new(History::new(1000, 1 << 20), Attendance::new(100))
+    Family::new(History::new(1000, 1 << 20), Attendance::new(100, false))
 }
 
 fn event(offsets: &[(usize, u64)], effect: Option<Effect>) -> Arc<LoggedEvent> {
@@ -171,7 +171,7 @@ fn presence_counts_users_and_not_tabs_and_is_told_in_batches() {
     let watcher = Recorder::new(9, "eve");
     let tabs = [Recorder::new(1, "ada"), Recorder::new(2, "ada")];
     family.join(&root(), &outlet(&tabs[0]), &room(0), Offset(0));
-    family.attendance.watch(&room(0), outlet(&watcher));
+    family.attendance.watch(&room(0), outlet(&watcher), None);
     family.join(&root(), &outlet(&tabs[1]), &room(0), Offset(0));
     family.join(&root(), &outlet(&Recorder::new(3, "ben")), &room(0), Offset(0));
     family.leave(tabs[0].id, &room(0));

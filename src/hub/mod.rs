@@ -14,6 +14,7 @@ mod family;
 mod head_check;
 mod history;
 mod log;
+mod options;
 mod outlet;
 mod presence;
 mod root;
@@ -32,16 +33,17 @@ use std::{
 
 use log::Log;
 use lru::LruCache;
+pub use options::HubOptions;
 pub use outlet::{Broadcast, Outlet, RoomHead};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 pub use root::Joined;
-use root::{Join, Purpose, Request, RootTask};
+use root::{Join, Purpose, Request, RootTask, Wires};
 use time::timeout;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::{
-    bus::Bus,
+    bus::{Bus, RedisLink},
     protocol::{CampaignId, ConnectionId, Epoch, Problem, Room, Root, SubscribeRoom, UserId},
     store::Store,
 };
@@ -53,54 +55,6 @@ const KNOWN_ROOTS: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
 /// A join has to be answered by then.
 const JOIN_LIMIT: Duration = Duration::from_secs(5);
 
-/// Bounds and times of the hub.
-#[derive(Debug, Clone)]
-pub struct HubOptions {
-    /// At most so many events come with a join; more count as not held.
-    pub recovery_events: usize,
-    /// At most so many bytes of events come with one command.
-    pub recovery_bytes: usize,
-    /// Recent events of one root in memory.
-    pub history_events: usize,
-    /// Bytes of recent events of one root in memory.
-    pub history_bytes: usize,
-    /// In a storm, joins of one root gather for so long and are answered from one read.
-    pub join_window: Duration,
-    /// How long a root is followed after its last subscriber left.
-    pub linger: Duration,
-    /// How long a missing event may be only overtaken before it is read from the log.
-    pub gap_grace: Duration,
-    /// Pause after a failed read of the log.
-    pub retry: Duration,
-    /// How often the followed roots' heads are compared with the database, give or take a tenth.
-    pub head_check: Duration,
-    /// The same while the bus may be bringing nothing, if that is shorter.
-    pub head_check_degraded: Duration,
-    /// After so long without a comparison, subscribers are told that nothing can be proved.
-    pub unverified_after: Duration,
-    /// At most so many users in one presence list.
-    pub presence_members: usize,
-}
-
-impl Default for HubOptions {
-    fn default() -> Self {
-        Self {
-            recovery_events: 300,
-            recovery_bytes: 768 << 10,
-            history_events: 1000,
-            history_bytes: 4 << 20,
-            join_window: Duration::from_millis(50),
-            linger: Duration::from_secs(30),
-            gap_grace: Duration::from_millis(10),
-            retry: Duration::from_millis(250),
-            head_check: Duration::from_secs(5),
-            head_check_degraded: Duration::from_millis(500),
-            unverified_after: Duration::from_secs(15),
-            presence_members: 1000,
-        }
-    }
-}
-
 /// One instance's rooms. Cheap to clone.
 #[derive(Clone)]
 pub struct Hub {
@@ -110,6 +64,8 @@ pub struct Hub {
 struct Shared {
     log: Arc<dyn Log>,
     bus: Arc<dyn Bus>,
+    /// Who is where on other instances, if there are any.
+    presence: Option<Arc<presence::Cluster>>,
     options: HubOptions,
     /// In one order, so that a simulated run can be repeated.
     roots: Mutex<BTreeMap<Root, Handle>>,
@@ -127,13 +83,30 @@ struct Handle {
 impl Hub {
     /// A hub over the log in `store`, fed by `bus`.
     pub fn new(store: Store, bus: Arc<dyn Bus>, options: HubOptions) -> Self {
-        Self::over(Arc::new(store), bus, options, StdRng::from_os_rng())
+        Self::over(Arc::new(store), bus, None, options, StdRng::from_os_rng())
     }
 
-    fn over(log: Arc<dyn Log>, bus: Arc<dyn Bus>, options: HubOptions, random: StdRng) -> Self {
+    /// As [`Hub::new`], one of several that share who is present over `redis`.
+    pub fn among_others(
+        store: Store,
+        bus: Arc<dyn Bus>,
+        redis: Option<RedisLink>,
+        options: HubOptions,
+    ) -> Self {
+        Self::over(Arc::new(store), bus, redis, options, StdRng::from_os_rng())
+    }
+
+    fn over(
+        log: Arc<dyn Log>,
+        bus: Arc<dyn Bus>,
+        redis: Option<RedisLink>,
+        options: HubOptions,
+        random: StdRng,
+    ) -> Self {
         let shared = Shared {
             log,
             bus,
+            presence: redis.map(presence::Cluster::new).map(Arc::new),
             options,
             roots: Mutex::default(),
             known: Mutex::new(LruCache::new(KNOWN_ROOTS)),
@@ -146,6 +119,17 @@ impl Hub {
     /// Compares heads with the database until the hub is dropped by everybody else. Run once.
     pub async fn check_heads(self) {
         head_check::run(self).await;
+    }
+
+    /// Shares with other instances who is here, for as long as there is an instance. Run once.
+    pub async fn share_presence(self) {
+        let Some(cluster) = self.shared.presence.clone() else { return std::future::pending().await };
+        let returned = || {
+            for handle in lock(&self.shared.roots).values() {
+                handle.requests.send(Request::SharePresence).ok();
+            }
+        };
+        cluster.run(returned).await;
     }
 
     /// Whether the followed heads were compared with the database recently enough.
@@ -178,7 +162,12 @@ impl Hub {
     /// # Errors
     /// `not_found` when the user may not view the room, `unavailable` when that cannot be found out.
     pub async fn watch(&self, outlet: &Arc<dyn Outlet>, room: Room) -> Result<Root, Problem> {
-        let answers = self.enter(outlet, Purpose::Watch, vec![SubscribeRoom { room, position: None }]).await;
+        let elsewhere = match &self.shared.presence {
+            Some(cluster) => cluster.read(&room).await,
+            None => None,
+        };
+        let answers =
+            self.enter(outlet, Purpose::Watch(elsewhere), vec![SubscribeRoom { room, position: None }]).await;
         answers.into_iter().next().unwrap_or_else(|| Err(Problem::internal())).map(|joined| joined.root)
     }
 
@@ -242,8 +231,9 @@ impl Hub {
             indices.push(index);
             wishes.push(wish);
         }
-        let joining = by_root.into_iter().map(|(root, (indices, wishes))| async move {
-            (indices, self.enter_root(outlet, purpose, root, wishes).await)
+        let joining = by_root.into_iter().map(|(root, (indices, wishes))| {
+            let purpose = purpose.clone();
+            async move { (indices, self.enter_root(outlet, purpose, root, wishes).await) }
         });
         let mut answers: Vec<Result<Joined, Problem>> =
             (0..count).map(|_| Err(Problem::internal())).collect();
@@ -306,9 +296,9 @@ impl Hub {
         Ok(roots.into_iter().map(|root| root.unwrap_or_else(|| nowhere.clone())).collect())
     }
 
-    /// The period, give or take a tenth.
+    /// The period or a little less: by chance, so that instances do not ask in step, and never more than is promised.
     fn about(&self, period: Duration) -> Duration {
-        period.mul_f64(lock(&self.shared.random).random_range(0.9..1.1))
+        period.mul_f64(lock(&self.shared.random).random_range(0.75..0.95))
     }
 
     fn follows(&self, root: &Root) -> bool {
@@ -345,8 +335,14 @@ impl Hub {
         let passed = Arc::new(AtomicU64::new(0));
         let shared = &self.shared;
         let (bus, options) = (shared.bus.clone(), shared.options.clone());
-        let task =
-            RootTask::new(root.clone(), shared.log.clone(), bus, options, requested, hinted, passed.clone());
+        let task = RootTask::new(
+            root.clone(),
+            shared.log.clone(),
+            bus,
+            options,
+            shared.presence.clone(),
+            Wires { own: requests.downgrade(), requests: requested, hints: hinted, passed: passed.clone() },
+        );
         let hub = self.clone();
         // Requests are sent under the same lock, so none can arrive after the task was let go.
         let may_end = move |task: &mut RootTask| {

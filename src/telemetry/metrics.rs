@@ -60,6 +60,12 @@ pub const METRICS: &[MetricRow] = &[
         &[],
         "New connections that waited for their turn in a storm",
     ),
+    row(
+        "ws_leases_local_total",
+        MetricKind::Counter,
+        &[],
+        "Connections that this instance counted alone, because Redis did not answer",
+    ),
     row("ws_disconnect_total", MetricKind::Counter, &["reason"], "Connections that ended, by why"),
     row(
         "ws_heartbeat_failures_total",

@@ -17,6 +17,7 @@
 
 use std::{fmt::Display, sync::Arc, time::Duration};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use redis::{Cmd, FromRedisValue, Pipeline, ScriptInvocation};
 use tokio::{
     sync::{mpsc, watch},
@@ -33,6 +34,9 @@ use crate::bus::BusHealth;
 
 /// Notes of one topic that may wait. More are dropped: notes are ephemeral.
 const NOTES_WAITING: usize = 1024;
+
+/// Commands that are under way to a cluster's nodes at once.
+const AT_ONCE: usize = 64;
 
 /// Redis, for everything in this process that needs it. Cheap to clone.
 #[derive(Clone)]
@@ -106,6 +110,32 @@ impl RedisLink {
     pub async fn run_script<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, LinkError> {
         let mut connection = self.0.commands().ok_or(LinkError::Down)?;
         self.in_time(script.invoke_async(&mut connection)).await
+    }
+
+    /// Runs commands on whatever keys: in one round trip where one server has them all, in a cluster each at its
+    /// own node, many at once. The answers are in order.
+    ///
+    /// # Errors
+    /// The first one; some of the commands may have been done.
+    pub async fn run_each<T: FromRedisValue>(&self, commands: &[Cmd]) -> Result<Vec<T>, LinkError> {
+        if self.0.dialer.is_single() {
+            let mut pipeline = Pipeline::with_capacity(commands.len());
+            for command in commands {
+                pipeline.add_command(command.clone());
+            }
+            return self.run_all(&pipeline).await;
+        }
+        let calls: Vec<_> = commands.iter().map(|command| self.run(command)).collect();
+        stream::iter(calls).buffered(AT_ONCE).try_collect().await
+    }
+
+    /// The time at Redis, in milliseconds since 1970: what instances score with must not depend on their clocks.
+    ///
+    /// # Errors
+    /// As [`RedisLink::run`].
+    pub async fn server_time(&self) -> Result<i64, LinkError> {
+        let (seconds, microseconds): (i64, i64) = self.run(&redis::cmd("TIME")).await?;
+        Ok(seconds * 1_000 + microseconds / 1_000)
     }
 
     /// Tells all other instances that listen to the topic. Returns at once; what cannot be carried is dropped.

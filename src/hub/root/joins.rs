@@ -66,7 +66,7 @@ impl RootTask {
         budget: &mut usize,
     ) -> Result<Joined, Problem> {
         let room = &wish.room;
-        if join.purpose != Purpose::Follow {
+        if !matches!(join.purpose, Purpose::Follow) {
             self.may_view(snapshot, join.outlet.user(), room)?;
         }
         if !snapshot.is_open(room) {
@@ -89,11 +89,13 @@ impl RootTask {
             let outcome = if recovered.is_some() { "recovered" } else { "refused" };
             metrics::counter!("ws_recoveries_total", "outcome" => outcome).increment(1);
         }
-        match join.purpose {
+        match &join.purpose {
             Purpose::Subscribe | Purpose::Follow => {
                 self.state.family.join(&self.root, &join.outlet, room, offset)
             }
-            Purpose::Watch => self.state.family.attendance.watch(room, join.outlet.clone()),
+            Purpose::Watch(elsewhere) => {
+                self.state.family.attendance.watch(room, join.outlet.clone(), elsewhere.clone());
+            }
         }
         let subscribed = Subscribed {
             success: true,

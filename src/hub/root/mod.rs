@@ -6,6 +6,7 @@
 
 mod delivery;
 mod joins;
+mod sharing;
 
 use std::{
     sync::{Arc, atomic::AtomicU64},
@@ -20,7 +21,7 @@ use super::{
     history::History,
     log::Log,
     outlet::Outlet,
-    presence::Attendance,
+    presence::{Attendance, Cluster, Elsewhere, News, Watch},
     sequencer::Sequencer,
     time::{self, Instant, now, timeout},
 };
@@ -68,6 +69,17 @@ pub(super) enum Request {
     },
     /// The log could not be looked at for too long.
     Unverified,
+    /// Users came to and left a room on another instance.
+    PresenceElsewhere(News),
+    /// Find out who is where on other instances.
+    ReadPresence,
+    /// That has been found out for one room.
+    PresenceRead {
+        room: Room,
+        elsewhere: Elsewhere,
+    },
+    /// Write who is here again: it may have been forgotten.
+    SharePresence,
 }
 
 /// A wish to enter rooms of this root.
@@ -80,12 +92,12 @@ pub(super) struct Join {
 }
 
 /// What a connection wants of a room.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) enum Purpose {
     /// Its events.
     Subscribe,
-    /// Who is in it.
-    Watch,
+    /// Who is in it; who is so on other instances, where that could be found out.
+    Watch(Option<Elsewhere>),
     /// Its events, for the instance itself: there is no permission to look at.
     Follow,
 }
@@ -97,11 +109,23 @@ pub struct Joined {
     pub subscribed: Subscribed,
 }
 
+/// How the hub and the bus reach a root's task, and what they read of it.
+pub(super) struct Wires {
+    pub own: mpsc::WeakUnboundedSender<Request>,
+    pub requests: mpsc::UnboundedReceiver<Request>,
+    pub hints: mpsc::Receiver<Hint>,
+    pub passed: Arc<AtomicU64>,
+}
+
 pub(super) struct RootTask {
     pub root: Root,
     pub log: Arc<dyn Log>,
     pub bus: Arc<dyn Bus>,
     pub options: HubOptions,
+    /// Other instances, if there are any.
+    presence: Option<Arc<Cluster>>,
+    /// The way to this task.
+    own: mpsc::WeakUnboundedSender<Request>,
     pub requests: mpsc::UnboundedReceiver<Request>,
     pub hints: mpsc::Receiver<Hint>,
     /// The offset that was delivered last, for the head check.
@@ -120,6 +144,10 @@ struct State {
     joins: Vec<Join>,
     last_read: Option<Instant>,
     presence_due: Option<Instant>,
+    /// When who is here is written again for other instances.
+    refresh_due: Option<Instant>,
+    /// While somebody watches who is present.
+    elsewhere: Option<Watch>,
     /// When a gap is filled from the log, or tried again.
     fill_due: Option<Instant>,
     empty_since: Option<Instant>,
@@ -136,23 +164,25 @@ impl RootTask {
         log: Arc<dyn Log>,
         bus: Arc<dyn Bus>,
         options: HubOptions,
-        requests: mpsc::UnboundedReceiver<Request>,
-        hints: mpsc::Receiver<Hint>,
-        passed: Arc<AtomicU64>,
+        presence: Option<Arc<Cluster>>,
+        wires: Wires,
     ) -> Self {
+        let Wires { own, requests, hints, passed } = wires;
         let history = History::new(options.history_events, options.history_bytes);
         let state = State {
-            family: Family::new(history, Attendance::new(options.presence_members)),
+            family: Family::new(history, Attendance::new(options.presence_members, presence.is_some())),
             place: None,
             other_epoch: false,
             in_doubt: false,
             joins: Vec::new(),
             last_read: None,
             presence_due: None,
+            refresh_due: None,
+            elsewhere: None,
             fill_due: None,
             empty_since: None,
         };
-        Self { root, log, bus, options, requests, hints, passed, state }
+        Self { root, log, bus, options, presence, own, requests, hints, passed, state }
     }
 
     /// Runs until nobody has been here for the linger time and `may_end` agrees, which it does only
@@ -205,7 +235,7 @@ impl RootTask {
             if self.state.joins_are_due(&self.options) {
                 self.answer_joins().await;
             }
-            self.state.tell_presence();
+            self.tell_presence();
             self.state.note_emptiness();
             self.state.note_closed_gap();
             if self.state.has_lingered(&self.options) && may_end(&mut self) {
@@ -255,6 +285,15 @@ impl RootTask {
                 None => {}
             },
             Request::Unverified => family.invalidate(StaleReason::Unverified),
+            Request::PresenceElsewhere(news) => family.attendance.changed_elsewhere(news),
+            Request::PresenceRead { room, elsewhere } => {
+                family.attendance.learned_elsewhere(&room, elsewhere)
+            }
+            Request::ReadPresence => self.read_presence(),
+            Request::SharePresence => {
+                self.share_presence_anew();
+                self.read_presence();
+            }
         }
     }
 
@@ -287,7 +326,7 @@ impl State {
         let joins = self.joins_due(options);
         let linger = self.empty_since.map(|since| since + options.linger);
         let doubt = self.doubt_due(options);
-        [joins, linger, self.presence_due, self.fill_due, doubt].into_iter().flatten().min()
+        [joins, linger, self.presence_due, self.refresh_due, self.fill_due, doubt].into_iter().flatten().min()
     }
 
     /// Whoever can write to the bus can raise doubts as fast as they like; the log is asked at a pace.
@@ -313,18 +352,6 @@ impl State {
 
     fn fill_is_due(&self) -> bool {
         self.fill_due.is_some_and(|due| due <= now())
-    }
-
-    fn tell_presence(&mut self) {
-        let now = now();
-        match self.presence_due {
-            Some(due) if due <= now => {
-                self.presence_due = None;
-                self.family.attendance.tell();
-            }
-            None if self.family.attendance.has_news() => self.presence_due = Some(now + PRESENCE_TICK),
-            Some(_) | None => {}
-        }
     }
 
     fn note_emptiness(&mut self) {

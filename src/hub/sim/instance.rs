@@ -68,7 +68,7 @@ impl Instance {
         let bypass = (around.defect == Some(Defect::NoInstanceOrder)).then(|| bypass(&conns));
         let bus = around.network.bus(Arc::clone(&links), bypass);
         let random = StdRng::seed_from_u64(around.dice.seed());
-        let hub = Hub::over(Arc::new(log), Arc::new(bus), around.options.clone(), random);
+        let hub = Hub::over(Arc::new(log), Arc::new(bus), None, around.options.clone(), random);
         let probing = Arc::clone(&links).probe(Arc::clone(&around.network));
         let mut tasks = vec![spawn(tell_heads(Arc::clone(&conns))), spawn(probing)];
         if around.defect != Some(Defect::NoHeadCheck) {

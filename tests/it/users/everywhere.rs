@@ -18,7 +18,7 @@ use crate::support::{
 async fn an_instance_that_hears_nothing_acts_within_five_seconds() {
     let Some(server) = postgres::shared(module_path!()) else { return };
     let url = server.database().await.unwrap();
-    let args = ["--database-url", &url, "--head-check-interval", "4s"];
+    let args = ["--database-url", &url, "--head-check-interval", "5s"];
     let (here, there) = (TestApp::with(&args).await, TestApp::with(&args).await);
     let world = SmallWorld::new(&here).await;
     let old = here.token_issued("mallory", Duration::from_secs(60));
