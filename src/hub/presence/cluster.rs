@@ -8,7 +8,6 @@
 //! repaired, and nobody is ever asked. Without Redis what is known of others stands still.
 
 use std::{
-    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -217,7 +216,7 @@ impl Cluster {
                 && instance != self.instance
                 && let Ok(user) = user.parse()
             {
-                elsewhere.entry(instance.to_owned()).or_insert_with(BTreeSet::new).insert(user);
+                elsewhere.entry(instance.to_owned()).or_default().insert(user);
             }
         }
         Some(elsewhere)
