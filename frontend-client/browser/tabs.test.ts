@@ -31,10 +31,13 @@ const sharing = (tab: Page) => tab.evaluate(() => window.watch.fanfare.connectio
 const staleness = (tabs: readonly Page[]) =>
   Promise.all(tabs.map((tab) => tab.evaluate(() => window.watch.stale)));
 
-/** The tab that has the connection; the others follow. */
+/** The tab that has the connection; the others follow. A takeover may still be under way. */
 async function leaderOf(tabs: readonly Page[]): Promise<Page> {
-  const roles = await Promise.all(tabs.map(sharing));
-  expect([...roles].sort()).toEqual([...tabs.slice(1).map(() => "follower"), "leader"]);
+  let roles: Awaited<ReturnType<typeof sharing>>[] = [];
+  await eventually(async () => {
+    roles = await Promise.all(tabs.map(sharing));
+    expect([...roles].sort()).toEqual([...tabs.slice(1).map(() => "follower"), "leader"]);
+  });
   return tabs[roles.indexOf("leader")] as Page;
 }
 
