@@ -19,6 +19,9 @@ let world: World;
 beforeAll(async () => {
   await instance.start();
   [browser, world] = await Promise.all([openBrowser(), World.of(instance)]);
+  for (const { id, version } of await world.settlements()) {
+    versions.set(id, version);
+  }
 });
 
 afterAll(async () => {
@@ -52,7 +55,10 @@ async function busyShare(page: Page, during: () => Promise<unknown>): Promise<nu
   return ((await busySeconds(devtools)) - before) / ((performance.now() - beganAt) / 1000);
 }
 
-let version = 1_000_000;
+/** The last version of each settlement, by id: an event must be the next one, or what it does not carry is read again. */
+const versions = new Map<string, number>();
+let population = 0;
+
 /** Publishes settlement changes as another service does, in batches at a steady pace. */
 async function flood(): Promise<number> {
   const token = instance.token("rules", "1h", "events:publish");
@@ -62,10 +68,12 @@ async function flood(): Promise<number> {
   const answers: Promise<Response>[] = [];
   for (let round = 0; round < SECONDS * BATCHES_A_SECOND; round += 1) {
     const events = Array.from({ length: size }, (_, index) => {
-      version += 1;
-      const settlementId = settlementIds[index % settlementIds.length];
+      const settlementId = settlementIds[index % settlementIds.length] ?? "";
+      const version = (versions.get(settlementId) ?? 0) + 1;
+      versions.set(settlementId, version);
+      population = (population % 9999) + 1;
       const payload = { campaignId, settlementId, operation: "update", version };
-      const changed = { changedFields: ["population"], settlementData: { population: version % 10_000 } };
+      const changed = { changedFields: ["population"], settlementData: { population } };
       return { type: "settlement_updated", payload: { ...payload, ...changed } };
     });
     answers.push(
@@ -88,7 +96,7 @@ it("1,000 events a second into a page with a cache: a batch a frame", async () =
   const page = await browser.newPage();
   await page.goto(site.address({ server: instance.url, campaign: world.campaignId }));
   await page.locator("[role=status]").filter({ hasText: "live" }).waitFor();
-  const before = await page.evaluate(() => ({ ...window.flood }));
+  const before = await page.evaluate(() => ({ ...Object.assign(window.flood, { mostInAFrame: 0 }) }));
   let sent = 0;
   const share = await busyShare(page, async () => {
     sent = await flood();
@@ -113,7 +121,7 @@ it("1,000 events a second into the demo", async () => {
   await visitor.goToCampaign(world);
   const share = await busyShare(visitor.page, flood);
   await visitor.isLive();
-  const last = (version % 10_000).toLocaleString("en-GB");
+  const last = population.toLocaleString("en-GB");
   await visitor.at("settlements").filter({ hasText: last }).waitFor();
   print(`flood, the demo's campaign page: main thread ${(share * 100).toFixed(0)} % busy`);
   await visitor.leave();

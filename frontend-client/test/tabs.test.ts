@@ -53,6 +53,34 @@ describe("tabs of one user", () => {
     );
   });
 
+  it("pass nothing on as long as there is nobody to pass it on to", async () => {
+    const server = new FakeServer();
+    const browser = new FakeBrowser();
+    const posted = vi.spyOn(browser, "post");
+    const alone = open(browser, server);
+    const { seen, handlers } = recorder();
+    alone.fanfare.subscribe(campaign, handlers);
+    await pass(100);
+    posted.mockClear();
+    server.publish("settlement_updated", settled(1));
+    await settle();
+    expect(posted).not.toHaveBeenCalled();
+    const second = open(browser, server);
+    second.fanfare.subscribe(campaign);
+    await pass(100);
+    posted.mockClear();
+    server.publish("settlement_updated", settled(2));
+    await settle();
+    expect(posted).toHaveBeenCalledTimes(1);
+    second.fanfare.close();
+    await settle();
+    posted.mockClear();
+    server.publish("settlement_updated", settled(3));
+    await settle();
+    expect(posted).not.toHaveBeenCalled();
+    expect(seen).toEqual([1, 2, 3]);
+  });
+
   it("go on within a second when the tab with the connection crashes, and miss nothing", async () => {
     const server = new FakeServer();
     const browser = new FakeBrowser();

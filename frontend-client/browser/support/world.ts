@@ -41,6 +41,15 @@ export class World {
     return new World(instance, campaign.id, settlementIds, structure.id);
   }
 
+  /** The settlements as they are in the database. */
+  async settlements(): Promise<readonly { id: string; version: number }[]> {
+    interface Answer {
+      readonly campaign: { readonly settlements: { readonly nodes: { id: string; version: number }[] } };
+    }
+    const query = `{ campaign(id: "${this.campaignId}") { settlements(first: 100) { nodes { id version } } } }`;
+    return (await this.#instance.query<Answer>("ada", query)).campaign.settlements.nodes;
+  }
+
   /** Changes the settlement's population to a number that it never had; gives it. */
   async grow(): Promise<number> {
     this.#population += 1;

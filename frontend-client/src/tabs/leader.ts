@@ -36,7 +36,10 @@ export class Leader {
         own.opened();
       },
       message: (name, argument) => {
-        say({ kind: "said", from: tab, name, argument });
+        // Copying it is dear, and a tab that has not said hello yet does not need it: it joins its rooms afterwards.
+        if (this.#followers.size > 0) {
+          say({ kind: "said", from: tab, name, argument });
+        }
         own.message(name, argument);
       },
       closed: () => {

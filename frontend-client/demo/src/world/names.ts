@@ -17,9 +17,13 @@ const MEMBER = gql`
   }
 `;
 
+/** How long a name is remembered, in milliseconds: reading it from the cache is dear when a storm of events asks for it. */
+const MEMORY_MS = 100;
+
 /** Tells the names of a campaign's members, and of the entities that the cache holds. */
 export function namesIn(cache: ApolloCache, campaignId: string): Names {
-  return (id) => {
+  const remembered = new Map<string, string | undefined>();
+  const read = (id: string): string | undefined => {
     const member = cache.identify({ __typename: "Member", campaignId, userId: id });
     const known = member && cache.readFragment<{ name: string | null }>({ id: member, fragment: MEMBER });
     if (known) {
@@ -32,5 +36,14 @@ export function namesIn(cache: ApolloCache, campaignId: string): Names {
       }
     }
     return undefined;
+  };
+  return (id) => {
+    if (remembered.size === 0) {
+      setTimeout(() => remembered.clear(), MEMORY_MS);
+    }
+    if (!remembered.has(id)) {
+      remembered.set(id, read(id));
+    }
+    return remembered.get(id);
   };
 }
