@@ -12,7 +12,10 @@ export interface TokenRequest {
 
 /** Settings of a client. */
 export interface FanfareOptions {
-  /** Where the server is: `https://fanfare.example`. In a browser a path such as `/` means the page's own origin. */
+  /**
+   * Where the server is: `https://fanfare.example`. A path such as `/` means the page's own origin; where pages are
+   * rendered without a browser there is none, and a client does not connect.
+   */
   readonly url: string;
   /** Fetches a token, just in time for each connection and before the one in use expires. */
   readonly getToken: (request: TokenRequest) => string | Promise<string>;

@@ -118,7 +118,8 @@ function addressOf(url: unknown): string {
   let address: URL | undefined;
   try {
     // `ws:` and `wss:` are what people have in their settings for sockets; it is the same server.
-    const base = typeof location === "undefined" ? undefined : location.href;
+    // On a server a page's own origin is not known, nor needed: what is rendered there connects to nothing.
+    const base = globalThis.location?.href ?? (/^\//.test(String(url)) ? "http://page.invalid" : undefined);
     address = new URL(new URL(String(url), base).href.replace(/^ws/, "http"));
   } catch {
     // Not an address: said below.
