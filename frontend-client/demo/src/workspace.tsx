@@ -21,14 +21,15 @@ export interface WorkspaceProps {
 export default function Workspace({ sessions, session, offers }: WorkspaceProps) {
   const { fanfare, apollo, network, clocks } = clientOf(sessions, session);
   const status = <ConnectionBadge showConnected className="badge" role="status" data-testid="connection" />;
+  const notices = <ConnectionNotices className="banner" data-testid="notices" />;
   return (
     <FanfareProvider client={fanfare}>
       <ApolloProvider client={apollo}>
         <ViewerContext value={{ userId: session.userId, name: session.name, network, clocks }}>
-          <Header offers={offers} status={status}>
+          <Header offers={offers} status={status} notices={notices}>
             <span className="who" data-testid="viewer">
               <span className="face small" aria-hidden="true">
-                {session.name.charAt(0)}
+                {session.name.charAt(0).toUpperCase()}
               </span>
               <span className="who-name">{session.name}</span>
             </span>
@@ -36,7 +37,6 @@ export default function Workspace({ sessions, session, offers }: WorkspaceProps)
               Sign out
             </button>
           </Header>
-          <ConnectionNotices className="banner" data-testid="notices" />
           <Page />
           <Toasts />
         </ViewerContext>

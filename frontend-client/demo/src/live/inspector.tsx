@@ -90,7 +90,6 @@ function Mark({ entry: { tone, text } }: { readonly entry: MarkEntry }) {
 
 function Event({ entry }: { readonly entry: EventEntry }) {
   const { type, summary, places, arrival, latencyMs, by } = entry;
-  const [campaign, ...others] = places;
   return (
     <li className="event" data-arrival={arrival} data-type={type} data-testid="event">
       <p className="event-what">
@@ -104,11 +103,11 @@ function Event({ entry }: { readonly entry: EventEntry }) {
           className="event-place"
           title={places.map(({ room, offset }) => `${room} ${offset}`).join("\n")}
         >
-          #{campaign?.offset}
-          {others.map(({ room, offset }) => ` · ${room.split(":")[0]} #${offset}`)}
+          {places.map(({ room, offset }) => `${room.split(":")[0]} #${offset}`).join(" · ")}
         </span>
-        <span>{inWords(type)}</span>
-        <span>{by}</span>
+        <span>
+          {inWords(type)} by {by}
+        </span>
       </p>
     </li>
   );

@@ -10,7 +10,7 @@ import { settlementPath } from "../routing/routes.js";
 import { CREATE_SETTLEMENT, type SettlementData } from "../world/documents.js";
 import { sentenceOf } from "../world/errors.js";
 import { newRequestId } from "../world/request-id.js";
-import { ROLE_MEANINGS, ROLE_NAMES } from "../world/terms.js";
+import { ROLE_MEANINGS, ROLE_NAMES, shown } from "../world/terms.js";
 import { useCampaign, useMay } from "./campaign-context.js";
 
 /** The overview: the map and all settlements. */
@@ -82,7 +82,7 @@ function Row({ settlement }: { readonly settlement: SettlementData }) {
       {Object.entries(numbers).map(([field, value]) => (
         <td key={field} data-label={labels[field as keyof typeof labels]}>
           <Flash value={value} testId={`${field}-${id}`}>
-            {value?.toLocaleString("en-GB") ?? "–"}
+            {value === undefined ? "–" : shown(value)}
           </Flash>
         </td>
       ))}

@@ -24,13 +24,12 @@ export function Campaigns() {
       <h1 ref={heading} tabIndex={-1}>
         Welcome, {name}
       </h1>
-      <p className="lead">Choose a world. Open it in a second window as somebody else, and watch both.</p>
+      <p className="lead">
+        {data && campaigns.length === 0
+          ? "You are not a member of any campaign yet. It appears here as soon as somebody invites you."
+          : "Choose a world. Open it in a second window as somebody else, and watch both."}
+      </p>
       {error !== undefined && <Problem error={error} onRetry={retry} />}
-      {data && campaigns.length === 0 && (
-        <p className="empty">
-          You are not a member of any campaign yet. It appears here when somebody invites you.
-        </p>
-      )}
       <ul className="campaigns" data-testid="campaigns">
         {campaigns.map((campaign) => (
           <li key={campaign.id}>

@@ -1,17 +1,18 @@
 import { useMutation } from "@apollo/client/react";
 import { usePresence, useSettlementSubscription } from "@fanfare/client/react";
-import { type ReactNode, useState } from "react";
+import type { ReactNode } from "react";
 import { Builder } from "../parts/builder.js";
 import { Editor } from "../parts/editor.js";
 import { TextField } from "../parts/field.js";
 import { Flash } from "../parts/flash.js";
 import { Loading } from "../parts/loading.js";
+import { Numbers } from "../parts/numbers.js";
 import { PageBody } from "../parts/page-body.js";
 import { Problem } from "../parts/problem.js";
 import { Progress } from "../parts/progress.js";
+import { Removal } from "../parts/removal.js";
 import { Stat } from "../parts/stat.js";
-import { tell } from "../parts/toasts.js";
-import { goTo, Link } from "../routing/router.js";
+import { Link } from "../routing/router.js";
 import { campaignPath, structurePath } from "../routing/routes.js";
 import { useViewer } from "../viewer.js";
 import {
@@ -21,9 +22,9 @@ import {
   type StructureData,
   UPDATE_SETTLEMENT,
 } from "../world/documents.js";
-import { codeOf, sentenceOf } from "../world/errors.js";
+import { codeOf } from "../world/errors.js";
 import { newRequestId } from "../world/request-id.js";
-import { kindName, terrainSentence } from "../world/terms.js";
+import { kindName, shown, terrainSentence } from "../world/terms.js";
 import { usePageQuery } from "../world/use-page-query.js";
 import { useCampaign, useMay } from "./campaign-context.js";
 import { Lost } from "./lost.js";
@@ -70,7 +71,6 @@ interface SettlementProps {
 
 function Settlement({ settlement, reread, children }: SettlementProps & { readonly children: ReactNode }) {
   const { campaign } = useCampaign();
-  const [isEditing, setEditing] = useState(false);
   const mayEdit = useMay("PLAYER");
   const { id, name, level, population, defense, prosperity, capacity, version } = settlement;
   const crumbs = [
@@ -84,38 +84,28 @@ function Settlement({ settlement, reread, children }: SettlementProps & { readon
       crumbs={crumbs}
       about={<About settlement={settlement} />}
     >
-      <section className="panel" aria-label="Numbers">
-        <dl className="stats">
-          <Stat label="Level" value={level} testId="level" />
-          <Stat label="People" value={population} testId="population" />
-          <Stat label="Defense" value={defense} testId="defense" hint="How hard it is to take" />
-          <Stat label="Prosperity" value={prosperity} testId="prosperity" hint="How well its people live" />
-          <Stat
-            label="Capacity"
-            value={capacity}
-            testId="capacity"
-            hint="How many people it houses and feeds"
-          />
-        </dl>
-        {isEditing ? (
-          <SettlementForm settlement={settlement} reread={reread} onDone={() => setEditing(false)} />
-        ) : (
-          <div className="row panel-foot">
-            {mayEdit ? (
-              <button type="button" data-testid="edit" onClick={() => setEditing(true)}>
-                Edit
-              </button>
-            ) : (
-              <span className="hint" data-testid="read-only">
-                You watch. Players and above change things.
-              </span>
-            )}
-            <span className="hint version">
-              Version <Flash value={version} testId="version" />
-            </span>
-          </div>
-        )}
-      </section>
+      <Numbers
+        stats={
+          <>
+            <Stat label="Level" value={level} testId="level" />
+            <Stat label="People" value={population} testId="population" />
+            <Stat label="Defense" value={defense} testId="defense" hint="How hard it is to take" />
+            <Stat label="Prosperity" value={prosperity} testId="prosperity" hint="How well its people live" />
+            <Stat
+              label="Capacity"
+              value={capacity}
+              testId="capacity"
+              hint="How many people it houses and feeds"
+            />
+          </>
+        }
+        form={(onDone) => <SettlementForm settlement={settlement} reread={reread} onDone={onDone} />}
+        note={
+          <span className="hint version">
+            Version <Flash value={version} testId="version" />
+          </span>
+        }
+      />
       {children}
       {mayEdit && <Builder settlementId={id} />}
       <Delete settlement={settlement} />
@@ -168,7 +158,7 @@ function SettlementForm({ settlement, reread, onDone }: FormProps) {
       current={settlement}
       fields={FIELDS}
       labelOf={(field) => LABELS[field] ?? field}
-      show={(_, value) => String(value)}
+      show={(_, value) => shown(value)}
       save={save}
       reread={reread}
       onDone={onDone}
@@ -253,28 +243,15 @@ function StructureRow({ structure }: { readonly structure: StructureData }) {
 }
 
 function Delete({ settlement }: { readonly settlement: SettlementData }) {
-  const mayDelete = useMay("GM");
   const [remove] = useMutation(DELETE_SETTLEMENT);
-  if (!mayDelete) {
-    return null;
-  }
   const { id, name, campaignId } = settlement;
-  const act = async () => {
-    if (window.confirm(`Delete ${name} and everything built there?`)) {
-      try {
-        await remove({ variables: { id, requestId: newRequestId() } });
-        goTo(campaignPath(campaignId));
-        tell("good", `${name} was deleted.`);
-      } catch (error) {
-        tell("bad", sentenceOf(error));
-      }
-    }
-  };
   return (
-    <p className="danger">
-      <button type="button" className="plain" data-testid="delete" onClick={() => void act()}>
-        Delete this settlement
-      </button>
-    </p>
+    <Removal
+      label="Delete this settlement"
+      question={`Delete ${name} and everything built there?`}
+      done={`${name} was deleted.`}
+      remove={() => remove({ variables: { id, requestId: newRequestId() } })}
+      next={campaignPath(campaignId)}
+    />
   );
 }

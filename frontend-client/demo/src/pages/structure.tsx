@@ -1,16 +1,16 @@
 import { useMutation } from "@apollo/client/react";
 import { useSettlementSubscription, useStructureSubscription } from "@fanfare/client/react";
-import { useState } from "react";
 import { Editor } from "../parts/editor.js";
 import { Choice, TextField } from "../parts/field.js";
 import { Flash } from "../parts/flash.js";
 import { Loading } from "../parts/loading.js";
+import { Numbers } from "../parts/numbers.js";
 import { PageBody } from "../parts/page-body.js";
 import { Problem } from "../parts/problem.js";
 import { Progress } from "../parts/progress.js";
+import { Removal } from "../parts/removal.js";
 import { Stat } from "../parts/stat.js";
 import { tell } from "../parts/toasts.js";
-import { goTo } from "../routing/router.js";
 import { campaignPath, settlementPath } from "../routing/routes.js";
 import { momentOf } from "../world/calendar.js";
 import {
@@ -21,9 +21,9 @@ import {
 } from "../world/documents.js";
 import { codeOf, sentenceOf } from "../world/errors.js";
 import { newRequestId } from "../world/request-id.js";
-import { KIND_MEANINGS, KINDS, kindName } from "../world/terms.js";
+import { KIND_MEANINGS, KINDS, kindName, shown } from "../world/terms.js";
 import { usePageQuery } from "../world/use-page-query.js";
-import { useCampaign, useMay } from "./campaign-context.js";
+import { useCampaign } from "./campaign-context.js";
 import { Lost } from "./lost.js";
 
 export interface StructurePageProps {
@@ -78,8 +78,6 @@ interface StructureProps {
 function Structure({ structure, settlementName, reread }: StructureProps) {
   const { campaign } = useCampaign();
   const { campaignId, settlementId, name, kind, level, completesAt, finished, version } = structure;
-  const [isEditing, setEditing] = useState(false);
-  const mayEdit = useMay("PLAYER");
   const crumbs = [
     { name: "Campaigns", to: "/" },
     { name: campaign.name, to: campaignPath(campaignId) },
@@ -101,38 +99,28 @@ function Structure({ structure, settlementName, reread }: StructureProps) {
       crumbs={crumbs}
       about={about}
     >
-      <section className="panel" aria-label="Numbers">
-        <dl className="stats">
-          <div className="stat">
-            <dt>Kind</dt>
-            <dd>
-              <Flash value={kind} testId="kind">
-                {kindName(kind)}
-              </Flash>
-            </dd>
-          </div>
-          <Stat label="Level" value={level} testId="level" />
-          <Stat label="Version" value={version} testId="version" />
-        </dl>
-        {isEditing ? (
-          <StructureForm structure={structure} reread={reread} onDone={() => setEditing(false)} />
-        ) : (
-          <div className="row panel-foot">
-            {mayEdit ? (
-              <>
-                <button type="button" data-testid="edit" onClick={() => setEditing(true)}>
-                  Edit
-                </button>
-                {!finished && <Finish structure={structure} />}
-              </>
-            ) : (
-              <span className="hint" data-testid="read-only">
-                You watch. Players and above change things.
-              </span>
-            )}
-          </div>
-        )}
-      </section>
+      <Numbers
+        stats={
+          <>
+            <div className="stat">
+              <dt>Kind</dt>
+              <dd>
+                <Flash value={kind} testId="kind">
+                  {kindName(kind)}
+                </Flash>
+              </dd>
+            </div>
+            <Stat label="Level" value={level} testId="level" />
+          </>
+        }
+        form={(onDone) => <StructureForm structure={structure} reread={reread} onDone={onDone} />}
+        actions={!finished && <Finish structure={structure} />}
+        note={
+          <span className="hint version">
+            Version <Flash value={version} testId="version" />
+          </span>
+        }
+      />
       <Delete structure={structure} />
     </PageBody>
   );
@@ -183,7 +171,7 @@ function StructureForm({ structure, reread, onDone }: FormProps) {
       current={structure}
       fields={FIELDS}
       labelOf={(field) => LABELS[field] ?? field}
-      show={(field, value) => (field === "kind" ? kindName(String(value)) : String(value))}
+      show={(field, value) => (field === "kind" ? kindName(String(value)) : shown(value))}
       save={save}
       reread={reread}
       onDone={onDone}
@@ -229,28 +217,15 @@ function StructureForm({ structure, reread, onDone }: FormProps) {
 }
 
 function Delete({ structure }: { readonly structure: StructureData }) {
-  const mayDelete = useMay("GM");
   const [remove] = useMutation(DELETE_STRUCTURE);
-  if (!mayDelete) {
-    return null;
-  }
   const { id, name, campaignId, settlementId } = structure;
-  const act = async () => {
-    if (window.confirm(`Tear down ${name}?`)) {
-      try {
-        await remove({ variables: { id, requestId: newRequestId() } });
-        goTo(settlementPath(campaignId, settlementId));
-        tell("good", `${name} was torn down.`);
-      } catch (error) {
-        tell("bad", sentenceOf(error));
-      }
-    }
-  };
   return (
-    <p className="danger">
-      <button type="button" className="plain" data-testid="delete" onClick={() => void act()}>
-        Tear it down
-      </button>
-    </p>
+    <Removal
+      label="Tear it down"
+      question={`Tear down ${name}?`}
+      done={`${name} was torn down.`}
+      remove={() => remove({ variables: { id, requestId: newRequestId() } })}
+      next={settlementPath(campaignId, settlementId)}
+    />
   );
 }

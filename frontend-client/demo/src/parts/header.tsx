@@ -7,12 +7,14 @@ export interface HeaderProps {
   readonly offers: Offers;
   /** The state of the connection. */
   readonly status?: ReactNode;
+  /** What has to be said about it, below everything else. */
+  readonly notices?: ReactNode;
   /** Who is signed in. */
   readonly children?: ReactNode;
 }
 
 /** The bar above every page. */
-export function Header({ offers, status, children }: HeaderProps) {
+export function Header({ offers, status, notices, children }: HeaderProps) {
   return (
     <>
       <a className="skip" href="#main">
@@ -32,6 +34,7 @@ export function Header({ offers, status, children }: HeaderProps) {
           <ThemeSwitch />
           {children}
         </div>
+        {notices}
       </header>
     </>
   );

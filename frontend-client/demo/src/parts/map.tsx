@@ -3,6 +3,7 @@ import { follow } from "../routing/router.js";
 import { settlementPath } from "../routing/routes.js";
 import type { SettlementData } from "../world/documents.js";
 import { frameOf, isNameAbove, type Point, placeIn, roadsBetween } from "../world/map.js";
+import { shown } from "../world/terms.js";
 import { useChanges } from "./flash.js";
 import { TerrainSign } from "./terrain.js";
 
@@ -138,7 +139,7 @@ function Marker({ settlement, place, isNameAbove: isAbove }: MarkerProps) {
   const changes = useChanges(version);
   const path = settlementPath(campaignId, id);
   const size = 11 + level * 1.2;
-  const people = population === 1 ? "1 person" : `${population.toLocaleString("en-GB")} people`;
+  const people = population === 1 ? "1 person" : `${shown(population)} people`;
   return (
     <g transform={`translate(${place.x} ${place.y})`}>
       <g className="marker-body">

@@ -28,10 +28,10 @@ export function PageBody({ title, shownTitle, crumbs, about, children }: PageBod
     <>
       <div className="page-head">
         <nav className="crumbs" aria-label="You are in">
-          {crumbs.map(({ name, to }) => (
+          {crumbs.map(({ name, to }, place) => (
             <Fragment key={to}>
+              {place > 0 && <span aria-hidden="true">/</span>}
               <Link to={to}>{name}</Link>
-              <span aria-hidden="true">/</span>
             </Fragment>
           ))}
         </nav>

@@ -73,3 +73,9 @@ export const kindName = (kind: string): string => kind.charAt(0) + kind.slice(1)
 /** `settlement_updated` → `settlement updated`; `changedFields` → `changed fields`. */
 export const inWords = (name: string): string =>
   name.replaceAll("_", " ").replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+
+const NUMBER = new Intl.NumberFormat("en-GB");
+
+/** A value as every page shows it: `5000` → `5,000`. */
+export const shown = (value: unknown): string =>
+  typeof value === "number" ? NUMBER.format(value) : String(value);
