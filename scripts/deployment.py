@@ -17,20 +17,6 @@ ROOT = Path(__file__).parent.parent
 # Labels that Prometheus adds, or a histogram has.
 GIVEN = {"instance", "job", "le", "alertname", "alertstate"}
 FOREIGN = {"up", "ALERTS"}
-# Of the bus to other instances, which the files speak of before this server has it.
-AHEAD = {
-    "bus_connected": ("gauge", []),
-    "bus_degraded": ("gauge", []),
-    "bus_publish_total": ("counter", []),
-    "bus_publish_fail_total": ("counter", []),
-    "bus_refused_total": ("counter", []),
-    "bus_probe_seconds": ("histogram", []),
-    "bus_probe_misses_total": ("counter", []),
-    "bus_reconnects_total": ("counter", []),
-    "FANFARE_REDIS_URL": None,
-    "FANFARE_REDIS_CA": None,
-    "FANFARE_REDIS_PREFIX": None,
-}
 wrong = []
 
 
@@ -41,7 +27,7 @@ def read(path):
 def metrics():
     """Name → (kind, labels) of every metric that the server declares."""
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \| ", read("docs/operations.md"), re.M)
-    return AHEAD | {name: (kind, re.findall(r"`(\w+)`", labels)) for name, kind, labels in rows}
+    return {name: (kind, re.findall(r"`(\w+)`", labels)) for name, kind, labels in rows}
 
 
 def dashboard_queries(path):
@@ -125,7 +111,7 @@ def check_settings():
     known = set(re.findall(r"^#(FANFARE_\w+)=", read(".env.example"), re.M))
     files = ["docker-compose.yml", "Dockerfile", "scripts/cluster.sh", "deploy/secrets.sh"]
     files += [str(path.relative_to(ROOT)) for path in (ROOT / "deploy/kubernetes").iterdir()]
-    ours = AHEAD.keys() | {"FANFARE_VERSION", "FANFARE_BIN", "FANFARE_URL"}
+    ours = {"FANFARE_VERSION", "FANFARE_BIN", "FANFARE_URL"}
     for path in files:
         for name in set(re.findall(r"\bFANFARE_[A-Z_]+[A-Z]\b", read(path))) - known - ours:
             wrong.append(f"{path}: there is no setting {name}")

@@ -22,6 +22,7 @@ need nginx nginx
 need haproxy haproxy
 need promtool prometheus
 need shellcheck shellcheck
+need openssl openssl
 need kubectl kubernetes-client
 docker compose version >/dev/null 2>&1 || need docker-compose docker-compose
 if [ -e tests/clients/js/package.json ] || [ -e frontend-client/package.json ]; then need npm nodejs npm; fi

@@ -237,6 +237,7 @@ async fn doctor(settings: &Settings) -> anyhow::Result<ExitCode> {
 
 async fn renew_epoch(settings: &Settings) -> anyhow::Result<ExitCode> {
     let epoch = open(settings).await?.renew_epoch().await.context("cannot renew the epoch")?;
-    println!("The log's epoch is now {epoch}. Restart the instances that are running.");
+    println!("The log's epoch is now {epoch}.");
+    println!("Instances that are running find out within seconds and tell their clients to read again.");
     Ok(ExitCode::SUCCESS)
 }

@@ -72,6 +72,7 @@ async fn wait(hub: &Hub, health: &mut watch::Receiver<BusHealth>) {
 async fn tell_when_unverified(hub: &Hub) {
     let verification = &hub.shared.verification;
     let mut last = verification.last.subscribe();
+    metrics::gauge!("hub_unverified").set(0);
     loop {
         let due = *last.borrow_and_update() + hub.shared.options.unverified_after;
         tokio::select! {
@@ -79,11 +80,13 @@ async fn tell_when_unverified(hub: &Hub) {
             _ = last.changed() => continue,
             () = sleep_until(due) => {}
         }
+        metrics::gauge!("hub_unverified").set(1);
         tracing::error!("The log could not be compared for too long: clients are told to read again.");
         for handle in lock(&hub.shared.roots).values() {
             handle.requests.send(Request::Unverified).ok();
         }
         last.changed().await.ok();
+        metrics::gauge!("hub_unverified").set(0);
         tracing::info!("The log is compared again.");
     }
 }

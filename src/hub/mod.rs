@@ -163,7 +163,7 @@ impl Hub {
     /// `not_found` when the user may not view the room, `unavailable` when that cannot be found out.
     pub async fn watch(&self, outlet: &Arc<dyn Outlet>, room: Room) -> Result<Root, Problem> {
         let elsewhere = match &self.shared.presence {
-            Some(cluster) => cluster.read(&room).await,
+            Some(cluster) => cluster.read_at_once(&room).await,
             None => None,
         };
         let answers =

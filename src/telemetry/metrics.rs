@@ -191,6 +191,12 @@ pub const METRICS: &[MetricRow] = &[
         &[],
         "Events by which this instance was behind the database at the last comparison",
     ),
+    row(
+        "hub_unverified",
+        MetricKind::Gauge,
+        &[],
+        "1 while the log could not be compared with the database for 15 s: clients were told, and the instance is not ready",
+    ),
     row("log_appends_total", MetricKind::Counter, &[], "Events recorded in the log by this instance"),
     row(
         "store_queries_total",

@@ -8,7 +8,7 @@
 //! repaired, and nobody is ever asked. Without Redis what is known of others stands still.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -110,7 +110,7 @@ impl Cluster {
     }
 
     fn put(&self, change: Change) {
-        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changes = self.lock_changes();
         if changes.len() < WAITING {
             changes.push(change);
             self.changed.notify_one();
@@ -125,8 +125,8 @@ impl Cluster {
             tokio::select! {
                 () = self.changed.notified() => {
                     sleep(GATHER).await;
-                    if let Err(error) = self.write().await {
-                        tracing::debug!(%error, "Presence was not written; the next refresh does it.");
+                    if let Err(error) = self.write_changes().await {
+                        tracing::debug!(%error, "Presence was not written; it is tried again.");
                     }
                 }
                 Ok(()) = health.changed() => {
@@ -139,11 +139,28 @@ impl Cluster {
         }
     }
 
-    async fn write(&self) -> Result<(), LinkError> {
-        let changes = std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner));
+    /// Writes what has changed, and tells it. What could not be written goes first the next time, unless Redis is
+    /// known to be away: then all is written when it is back.
+    async fn write_changes(&self) -> Result<(), LinkError> {
+        let changes = std::mem::take(&mut *self.lock_changes());
+        if let Err(error) = self.write(&changes).await {
+            if *self.link.health().borrow() != BusHealth::Degraded {
+                let mut waiting = self.lock_changes();
+                waiting.splice(0..0, changes);
+                waiting.truncate(WAITING);
+                self.changed.notify_one();
+            }
+            return Err(error);
+        }
+        // Told after it is written: whoever begins to watch in between reads it.
+        changes.into_iter().for_each(|change| self.tell(change));
+        Ok(())
+    }
+
+    async fn write(&self, changes: &[Change]) -> Result<(), LinkError> {
         let until = self.link.server_time().await? + LIFE.as_millis() as i64;
         let mut commands = Vec::new();
-        for change in &changes {
+        for change in changes {
             match change {
                 Change::News { room, joined, left, .. } => {
                     self.leave(room, left, &mut commands);
@@ -155,9 +172,11 @@ impl Cluster {
         for commands in commands.chunks(COMMANDS) {
             self.link.run_each::<i64>(commands).await?;
         }
-        // Told after it is written: whoever begins to watch in between reads it.
-        changes.into_iter().for_each(|change| self.tell(change));
         Ok(())
+    }
+
+    fn lock_changes(&self) -> MutexGuard<'_, Vec<Change>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn enter(&self, room: &Room, users: &[UserId], until: i64, commands: &mut Vec<commands::Cmd>) {
@@ -200,16 +219,17 @@ impl Cluster {
         }
     }
 
-    /// Who is in the room on other instances; `None` when Redis does not say in time.
-    pub async fn read(&self, room: &Room) -> Option<Elsewhere> {
-        let reading = async {
-            let now = self.link.server_time().await?;
-            let mut range = commands::cmd("ZRANGE");
-            range.arg(self.key(room)).arg(format!("({now}")).arg("+inf").arg("BYSCORE");
-            range.arg("LIMIT").arg(0).arg(MEMBERS);
-            self.link.run::<Vec<String>>(&range).await
-        };
-        let members = tokio::time::timeout(PATIENCE, reading).await.ok()?.ok()?;
+    /// Who is in the room on other instances, for a first list; `None` when Redis does not say at once.
+    pub async fn read_at_once(&self, room: &Room) -> Option<Elsewhere> {
+        tokio::time::timeout(PATIENCE, self.read(room)).await.ok()?.ok()
+    }
+
+    async fn read(&self, room: &Room) -> Result<Elsewhere, LinkError> {
+        let now = self.link.server_time().await?;
+        let mut range = commands::cmd("ZRANGE");
+        range.arg(self.key(room)).arg(format!("({now}")).arg("+inf").arg("BYSCORE");
+        range.arg("LIMIT").arg(0).arg(MEMBERS);
+        let members = self.link.run::<Vec<String>>(&range).await?;
         let mut elsewhere = Elsewhere::new();
         for member in members {
             if let Some((instance, user)) = member.split_once(' ')
@@ -219,7 +239,7 @@ impl Cluster {
                 elsewhere.entry(instance.to_owned()).or_default().insert(user);
             }
         }
-        Some(elsewhere)
+        Ok(elsewhere)
     }
 
     /// Brings the root's task what other instances tell of its rooms, and from time to time asks it to say
@@ -253,7 +273,7 @@ impl Cluster {
         let cluster = self.clone();
         tokio::spawn(async move {
             for room in rooms {
-                if let Some(elsewhere) = cluster.read(&room).await {
+                if let Ok(elsewhere) = cluster.read(&room).await {
                     task.send(Request::PresenceRead { room, elsewhere }).ok();
                 }
             }

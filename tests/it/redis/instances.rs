@@ -1,14 +1,14 @@
 //! Whole instances on one database and one Redis, through their clients.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{app::TestApp, postgres, redis::Redis, world::SmallWorld};
+use crate::support::{app::TestApp, certificates::Certificates, postgres, redis::Redis, world::SmallWorld};
 
 /// Two instances that share everything.
-async fn pair(redis: &Redis, database: &str) -> (TestApp, TestApp) {
-    let flags = ["--redis-url", &redis.url(), "--database-url", database, "--head-check-interval", "5s"];
+async fn pair(redis_flags: &[&str], database: &str) -> (TestApp, TestApp) {
+    let flags = [&["--database-url", database, "--head-check-interval", "5s"], redis_flags].concat();
     let (first, second) = (TestApp::with(&flags).await, TestApp::with(&flags).await);
     for app in [&first, &second] {
         app.until(async || bus(app).await == "ok").await;
@@ -24,8 +24,8 @@ async fn bus(app: &TestApp) -> String {
     bus["state"].as_str().unwrap().to_owned()
 }
 
-async fn events_cross_in_order(database: &str, redis: &Redis) {
-    let (here, there) = pair(redis, database).await;
+async fn events_cross_in_order(database: &str, redis_flags: &[&str]) {
+    let (here, there) = pair(redis_flags, database).await;
     let world = SmallWorld::new(&here).await;
     let room = world.campaign_room();
     let mut ben = there.connect("ben").await;
@@ -54,7 +54,7 @@ async fn two_instances_on_postgres_show_the_same() {
     let Some(redis) = Redis::start("two_instances_on_postgres") else { return };
     let Some(server) = postgres::shared("two_instances_on_postgres") else { return };
     let database = server.database().await.unwrap();
-    events_cross_in_order(&database, &redis).await;
+    events_cross_in_order(&database, &["--redis-url", &redis.url()]).await;
 }
 
 /// In development two instances on one machine may share an SQLite file: one writer at a time, like any two programs.
@@ -63,7 +63,23 @@ async fn two_instances_on_one_sqlite_file_show_the_same() {
     let Some(redis) = Redis::start("two_instances_on_one_sqlite_file") else { return };
     let folder = tempfile::tempdir().unwrap();
     let database = format!("sqlite:{}", folder.path().join("shared.db").display());
-    events_cross_in_order(&database, &redis).await;
+    events_cross_in_order(&database, &["--redis-url", &redis.url()]).await;
+}
+
+// req: T11 N12
+#[tokio::test]
+async fn over_tls_by_an_authority_of_ones_own() {
+    let certificates = Certificates::new();
+    let Some(redis) = Redis::over_tls("over_tls", &certificates) else { return };
+    let Some(server) = postgres::Server::start("over_tls") else { return };
+    server.offer_tls(&certificates);
+    let (url, ca) = (format!("rediss://localhost:{}", redis.port()), certificates.ca().display().to_string());
+    let database = server.database().await.unwrap().replace("127.0.0.1", "localhost");
+    let database = database.replace("sslmode=disable", &format!("sslmode=verify-full&sslrootcert={ca}"));
+    events_cross_in_order(&database, &["--redis-url", &url, "--redis-ca", &ca]).await;
+    // An authority that nobody trusts is no connection, and no reason to end.
+    let app = TestApp::with(&["--redis-url", &url]).await;
+    assert_eq!((bus(&app).await.as_str(), app.status("/readyz").await), ("degraded", 200));
 }
 
 // req: N12 T01 T21 N36
@@ -104,5 +120,4 @@ async fn a_redis_without_the_tls_that_was_asked_for_is_not_used() {
     .await
     .expect("it tries");
     assert_eq!(bus(&app).await, "degraded");
-    let _ = Arc::new(redis);
 }

@@ -1,6 +1,7 @@
 //! What the integration tests share.
 
 pub mod app;
+pub mod certificates;
 pub mod database;
 pub mod generated;
 pub mod graphql;
@@ -11,4 +12,5 @@ pub mod proxy;
 pub mod redis;
 pub mod services;
 pub mod socket;
+pub mod topologies;
 pub mod world;

@@ -7,7 +7,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     net::TcpListener,
-    os::unix::fs::chown,
+    os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -23,6 +23,8 @@ use nix::{
     unistd::{Pid, User, getuid},
 };
 use tempfile::TempDir;
+
+use super::certificates::Certificates;
 
 /// A running server. Dropped, it is ended and its directory deleted.
 pub struct Server {
@@ -186,6 +188,23 @@ impl Server {
         writer.join().unwrap().ok();
         assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
         output.stdout
+    }
+
+    /// Makes the server speak TLS with clients that want it.
+    pub fn offer_tls(&self, certificates: &Certificates) {
+        let copies = [("ssl_cert_file", certificates.certificate()), ("ssl_key_file", certificates.key())];
+        let mut settings = String::new();
+        for (setting, file) in copies {
+            let copy = self.folder.path().join(setting);
+            fs::copy(file, &copy).unwrap();
+            if let Some(user) = other_user() {
+                chown(&copy, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
+            }
+            fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).unwrap();
+            settings += &format!("ALTER SYSTEM SET {setting} = '{}';\n", copy.display());
+        }
+        settings += "ALTER SYSTEM SET ssl = on;\nSELECT pg_reload_conf();\n";
+        self.tool("psql", &["-q"], settings.as_bytes());
     }
 
     /// The URL of a part of the server that is empty and nobody else's: a schema, because making a database takes

@@ -21,6 +21,8 @@ use redis::{Connection, FromRedisValue};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use super::certificates::Certificates;
+
 /// How long a start may take; far more than it does.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -43,6 +45,15 @@ impl Redis {
     /// A server; `None` when Redis is not installed and nobody insists on it.
     pub fn start(test: &str) -> Option<Self> {
         Self::with(test, &[])
+    }
+
+    /// A server that speaks TLS only.
+    pub fn over_tls(test: &str, certificates: &Certificates) -> Option<Self> {
+        let files = [certificates.certificate(), certificates.key(), certificates.ca()];
+        let [certificate, key, ca] = files.map(|file| file.display().to_string());
+        let server = ["--tls-cert-file", &certificate, "--tls-key-file", &key];
+        let clients = ["--tls-ca-cert-file", &ca, "--tls-auth-clients", "no"];
+        Self::with(test, &[server, clients].concat())
     }
 
     /// A server with more arguments.
@@ -82,17 +93,14 @@ impl Redis {
             fs::OpenOptions::new().create(true).append(true).open(&file).unwrap();
             command.arg(file);
         }
+        let port = self.port.to_string();
+        if self.args.iter().any(|arg| arg == "--tls-cert-file") {
+            command.args(["--port", "0", "--tls-port", &port]);
+        } else {
+            command.args(["--port", &port]);
+        }
         command
-            .args([
-                "--port",
-                &self.port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-            ])
+            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .args(["--dir", &self.folder.path().display().to_string(), "--daemonize", "no"])
             .args(&self.args)
             .current_dir(self.folder.path())

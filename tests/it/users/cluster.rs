@@ -15,26 +15,46 @@ use crate::support::{
 
 struct Pair {
     redis: Redis,
-    here: TestApp,
-    there: TestApp,
-    _server: std::sync::Arc<postgres::Server>,
+    instances: Instances,
+}
+
+impl std::ops::Deref for Pair {
+    type Target = Instances;
+    fn deref(&self) -> &Instances {
+        &self.instances
+    }
 }
 
 impl Pair {
     /// Two instances on one PostgreSQL and one Redis; `None` where these are not installed.
     async fn start(test: &str, more: &[&str]) -> Option<Self> {
-        let (redis, server) = (Redis::start(test)?, postgres::shared(test)?);
-        let (redis_url, database) = (redis.url(), server.database().await.unwrap());
-        let mut flags = vec!["--redis-url", &redis_url, "--database-url", &database];
-        flags.extend(more);
+        let redis = Redis::start(test)?;
+        let instances = Instances::over(&redis.url(), test, more).await?;
+        Some(Self { redis, instances })
+    }
+}
+
+/// Two instances that share everything.
+pub struct Instances {
+    pub here: TestApp,
+    pub there: TestApp,
+    _server: std::sync::Arc<postgres::Server>,
+}
+
+impl Instances {
+    /// On one PostgreSQL and whatever Redis is at the address; `None` where PostgreSQL is not installed.
+    pub async fn over(redis_url: &str, test: &str, more: &[&str]) -> Option<Self> {
+        let server = postgres::shared(test)?;
+        let database = server.database().await.unwrap();
+        let flags = [&["--redis-url", redis_url, "--database-url", &database], more].concat();
         let (here, there) = (TestApp::with(&flags).await, TestApp::with(&flags).await);
-        let pair = Self { redis, here, there, _server: server };
-        pair.carried().await;
-        Some(pair)
+        let instances = Self { here, there, _server: server };
+        instances.carried().await;
+        Some(instances)
     }
 
     /// Waits until both instances are connected to Redis.
-    async fn carried(&self) {
+    pub async fn carried(&self) {
         for app in [&self.here, &self.there] {
             app.until(async || {
                 let report: Value = app.get("ops", "/readyz").await;
@@ -46,7 +66,7 @@ impl Pair {
     }
 }
 
-async fn watch(socket: &mut Socket, room: &str) -> Value {
+pub async fn watch(socket: &mut Socket, room: &str) -> Value {
     let ack = socket.command("presence_subscribe", json!({ "room": room })).await;
     assert_eq!(ack["success"], true, "{ack}");
     socket.event("presence").await
@@ -130,7 +150,7 @@ async fn presence_goes_on_locally_without_redis_and_is_whole_again_after_it() {
     assert_eq!(ben.event("presence").await, json!({ "room": room, "joined": ["ada"] }));
 }
 
-async fn refused(app: &TestApp, user: &str) -> bool {
+pub async fn refused(app: &TestApp, user: &str) -> bool {
     match Socket::connect(&app.url, &app.token(user)).await {
         Ok(socket) => {
             socket.cut();

@@ -4,3 +4,4 @@ mod cluster;
 mod everywhere;
 mod service;
 mod sockets;
+mod topologies;
