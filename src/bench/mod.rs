@@ -59,7 +59,7 @@ pub fn run(options: &Options) -> Result<(), BenchError> {
     'all: for scenario in &options.scenarios {
         for round in 1..=options.rounds {
             for contestant in &contestants {
-                if matches!(contestant, scenario::Contestant::Peer(_)) && !scenario.is_for_peers() {
+                if !scenario.is_for(contestant) {
                     continue;
                 }
                 match scenario.measure(&stage, contestant, &sizes) {

@@ -19,19 +19,23 @@ pub struct Options {
     #[arg(long = "peer", value_name = "NAME=COMMAND")]
     pub peers: Vec<PeerCommand>,
 
+    /// The same for the cluster scenarios: it is started twice, and both share a Redis
+    #[arg(long = "cluster-peer", value_name = "NAME=COMMAND")]
+    pub cluster_peers: Vec<PeerCommand>,
+
     /// Measure only the peers
-    #[arg(long, requires = "peers")]
+    #[arg(long)]
     pub peers_only: bool,
 
     /// How often each scenario is played with each server, in alternation; the table shows the median
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=99))]
     pub rounds: u32,
 
-    /// Clients in all; for `load`, `idle` and `storm`
+    /// Clients in all; for `load`, `idle`, `storm` and the cluster scenarios
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub connections: Option<u32>,
 
-    /// Rooms that the clients are spread over; for `load`
+    /// Rooms that the clients are spread over, for `load`; campaigns that are changed, for the mutations
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rooms: Option<u32>,
 
@@ -39,11 +43,11 @@ pub struct Options {
     #[arg(long, value_name = "EVENTS")]
     pub rate: Option<f64>,
 
-    /// Bytes of an event; for `load`, `fanout` and the floods
+    /// Bytes of an event; for `load`, the fan-outs and the floods
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(400..=60_000))]
     pub size: Option<u32>,
 
-    /// Seconds that a load or the writing lasts, or that `idle` waits
+    /// Seconds that a load or the writing lasts, or that `idle` waits; a round of `cluster-revocation` takes a fifth of one
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3_600))]
     pub seconds: Option<u32>,
 
@@ -94,6 +98,9 @@ pub struct Options {
     pub json: Option<PathBuf>,
 }
 
+/// As many as `cluster-revocation` plays.
+const ROUNDS_PER_SECOND: usize = 5;
+
 impl Options {
     /// The servers to measure.
     ///
@@ -105,6 +112,10 @@ impl Options {
             contestants.push(self.own()?);
         }
         contestants.extend(self.peers.iter().cloned().map(Contestant::Peer));
+        contestants.extend(self.cluster_peers.iter().cloned().map(Contestant::PeerPair));
+        if contestants.is_empty() {
+            return Err(BenchError::Usage("--peers-only needs --peer or --cluster-peer".into()));
+        }
         Ok(contestants)
     }
 
@@ -140,20 +151,36 @@ impl Options {
         }
         if let Some(rooms) = self.rooms {
             sizes.load.layout.campaigns = rooms as usize;
+            sizes.mutations.campaigns = rooms as usize;
+            sizes.cluster_mutations.campaigns = rooms as usize;
         }
         if let Some(connections) = self.connections.map(|count| count as usize) {
             sizes.load.layout.clients = connections.div_ceil(sizes.load.layout.campaigns);
             sizes.idle.layout.clients = connections.div_ceil(sizes.idle.layout.campaigns);
             sizes.storm.clients = connections;
+            sizes.cluster_fanout.layout.clients = connections;
+            sizes.cluster_flood.layout.clients = connections;
         } else {
             sizes.load.layout.clients = sizes.load.layout.clients.div_ceil(sizes.load.layout.campaigns);
         }
-        for shape in [&mut sizes.load, &mut sizes.fanout, &mut sizes.flood, &mut sizes.flood_rooms] {
+        for shape in [
+            &mut sizes.load,
+            &mut sizes.fanout,
+            &mut sizes.flood,
+            &mut sizes.flood_rooms,
+            &mut sizes.cluster_fanout,
+            &mut sizes.cluster_flood,
+        ] {
             shape.size = self.size.map_or(shape.size, |size| size as usize);
             shape.duration = self.duration().unwrap_or(shape.duration);
         }
+        sizes.cluster_revocation.rounds = self
+            .seconds
+            .map_or(sizes.cluster_revocation.rounds, |seconds| seconds as usize * ROUNDS_PER_SECOND);
         sizes.idle.quiet = self.duration().unwrap_or(sizes.idle.quiet);
-        sizes.mutations.duration = self.duration().unwrap_or(sizes.mutations.duration);
+        for shape in [&mut sizes.mutations, &mut sizes.cluster_mutations] {
+            shape.duration = self.duration().unwrap_or(shape.duration);
+        }
         sizes.commit_latency.duration = self.duration().unwrap_or(sizes.commit_latency.duration);
         Ok(sizes)
     }

@@ -1,14 +1,32 @@
-// A minimal Socket.IO server that broadcasts on command. The contract is in ../README.md.
+// A minimal Socket.IO server that broadcasts on command, alone or, with PEER_REDIS_URL, as one of several. The contract is
+// in ../README.md. The argument `sharded` chooses the adapter for Redis Cluster's sharded channels.
 
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
+import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter';
+import { createClient } from 'redis';
 import { Server } from 'socket.io';
 
+/** The adapter that shares broadcasts through Redis, once both of its connections are up. */
+const shared = async (url) => {
+  const publishing = createClient({ url });
+  const subscribing = publishing.duplicate();
+  for (const client of [publishing, subscribing]) client.on('error', (error) => console.error(error.message));
+  await Promise.all([publishing.connect(), subscribing.connect()]);
+  return (process.argv[2] === 'sharded' ? createShardedAdapter : createAdapter)(publishing, subscribing);
+};
+
+const redis = process.env.PEER_REDIS_URL;
 const http = createServer();
-const io = new Server(http, { transports: ['websocket'], serveClient: false });
-const epoch = randomUUID();
+const options = redis ? { adapter: await shared(redis) } : {};
+const io = new Server(http, { transports: ['websocket'], serveClient: false, ...options });
+const epoch = '0193b5a0-0000-7000-8000-000000000000';
 const heads = new Map();
+// Whoever joins at another server than the one that publishes must be told the right offset, too.
+io.on('heads', (known) => {
+  for (const [room, head] of known) heads.set(room, head);
+});
 
 io.on('connection', (socket) => {
   socket.on('subscribe_many', ({ rooms }, ack) => {
@@ -63,6 +81,7 @@ const run = ({ rooms, rate, size, seconds, tickMs }) => {
     }
     if (sent < total) return;
     clearInterval(timer);
+    if (redis) io.serverSideEmit('heads', [...heads]);
     const answer = { heads: rooms.map((room) => heads.get(room) ?? 0), seconds: (performance.now() - start) / 1000 };
     process.stdout.write(`${JSON.stringify(answer)}\n`);
   };

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
     sync::{Arc, Mutex},
     time::Instant,
 };
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 use socketioxide::{
     SocketIo,
     extract::{AckSender, Data, SocketRef},
+    handler::ConnectHandler,
 };
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -88,7 +90,8 @@ async fn main() -> std::io::Result<()> {
     let heads = Heads::default();
     let (layer, io) = SocketIo::new_layer();
     let known = Arc::clone(&heads);
-    io.ns("/", async move |socket: SocketRef| {
+    // Before CONNECT is answered: a command that came before its handler would be dropped.
+    let prepared = async move |socket: SocketRef| {
         socket.on(
             "subscribe_many",
             move |socket: SocketRef, Data(many): Data<SubscribeMany>, ack: AckSender| {
@@ -100,7 +103,9 @@ async fn main() -> std::io::Result<()> {
                 }
             },
         );
-    });
+        Ok::<(), Infallible>(())
+    };
+    io.ns("/", (async |_: SocketRef| {}).with(prepared));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", json!({ "listening": listener.local_addr()?.port() }));
     let listener = listener.tap_io(|socket| {

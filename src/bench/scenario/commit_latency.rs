@@ -62,7 +62,7 @@ pub fn measure(stage: &Stage, who: &Contestant, name: &str, shape: CommitLatency
             Target::Fanfare(server) => {
                 HttpFeed::start(server.publishing()?, load.clone(), errand).map(Feed::Http)
             }
-            Target::Peer(_) => Err(BenchError::Usage("a peer commits nothing".into())),
+            Target::Peer(_) | Target::Cluster(_) => Err(BenchError::Usage("a peer commits nothing".into())),
         };
         period = Some(Period::of(target, &mut swarm, &load, start)?);
     }

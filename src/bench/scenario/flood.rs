@@ -2,12 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    connect_all,
-    load::Shape,
-    period::Period,
-    stage::{Contestant, Stage},
-};
+use super::{connect_all, load::Shape, period::Period, stage::Playing};
 use crate::bench::{
     error::BenchError,
     feed::Load,
@@ -88,8 +83,7 @@ pub struct Highest {
 ///
 /// # Errors
 /// When the server cannot be made to take part.
-pub fn measure(stage: &Stage, who: &Contestant, name: &str, shape: Shape) -> Result<Run, BenchError> {
-    let mut playing = stage.start(who, &[])?;
+pub fn measure(mut playing: Playing, name: &str, shape: Shape) -> Result<Run, BenchError> {
     let target = &mut playing.target;
     let mut swarm = target.swarm(shape.layout, ENTERING)?;
     let load = shape.load(swarm.rooms());
@@ -102,6 +96,7 @@ pub fn measure(stage: &Stage, who: &Contestant, name: &str, shape: Shape) -> Res
     })?;
     let mut run = Run::new(name, target.name());
     highest.describe(&mut run);
+    run.remarks.extend(target.remark().map(str::to_owned));
     Ok(run)
 }
 

@@ -18,7 +18,7 @@ use crate::{
         },
         report::Run,
         server::{
-            fanfare::{CLIENTS_PER_USER, Fanfare, user_name},
+            fanfare::{CLIENTS_PER_USER, Fanfare, new_secret, user_name},
             in_process::{InProcess, broken},
             target::{ENTERING, Feed, Target},
         },
@@ -46,7 +46,9 @@ const HEAD_CHECK: &str = "50ms";
 pub fn measure(stage: &Stage, who: &Contestant, name: &str, shape: Shape) -> Result<Run, BenchError> {
     match who {
         Contestant::Fanfare => {}
-        Contestant::Peer(_) => return flood::measure(stage, who, name, shape),
+        Contestant::Peer(_) | Contestant::PeerPair(_) => {
+            return flood::measure(stage.start(who, &[])?, name, shape);
+        }
         Contestant::Elsewhere { .. } => {
             let what = "flood-rooms writes the server's database beforehand, so it starts its own";
             return Err(BenchError::Usage(what.into()));
@@ -64,7 +66,7 @@ pub fn measure(stage: &Stage, who: &Contestant, name: &str, shape: Shape) -> Res
          the latency begins at the release"
     ));
 
-    let durable = flood::measure(stage, who, name, Shape { rate: 10.0, ..shape })?;
+    let durable = flood::measure(stage.start(who, &[])?, name, Shape { rate: 10.0, ..shape })?;
     run.measured("durable: events/s", "", durable.value("events/s"))
         .measured("durable: deliveries/s", "", durable.value("deliveries/s"))
         .measured("durable: latency p99", "ms", durable.value("latency p99"))
@@ -83,7 +85,7 @@ fn attempt(
     duration: Duration,
 ) -> Result<Period, BenchError> {
     let settings = [("FANFARE_HEAD_CHECK_INTERVAL", HEAD_CHECK.to_owned())];
-    let mut target = Target::Fanfare(Fanfare::start(folder, stage.cores, &settings)?);
+    let mut target = Target::Fanfare(Fanfare::start(folder, stage.server_core(), &new_secret(), &settings)?);
     let rooms: Vec<String> = log.roots.iter().map(Root::to_string).collect();
     let mut swarm = target.swarm_in(rooms.clone(), 1, shape.layout, ENTERING)?;
     connect_all(&mut target, &mut swarm, Duration::ZERO)?;

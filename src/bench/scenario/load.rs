@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    connect_all,
-    period::Period,
-    stage::{Contestant, Stage},
-};
+use super::{connect_all, period::Period, stage::Playing};
 use crate::bench::{
     error::BenchError,
     feed::Load,
@@ -53,8 +49,7 @@ impl Shape {
 ///
 /// # Errors
 /// When the server cannot be made to take part.
-pub fn measure(stage: &Stage, who: &Contestant, name: &str, shape: Shape) -> Result<Run, BenchError> {
-    let mut playing = stage.start(who, &[])?;
+pub fn measure(mut playing: Playing, name: &str, shape: Shape) -> Result<Run, BenchError> {
     let target = &mut playing.target;
     let mut swarm = target.swarm(shape.layout, ENTERING)?;
     let load = shape.load(swarm.rooms());
@@ -66,5 +61,7 @@ pub fn measure(stage: &Stage, who: &Contestant, name: &str, shape: Shape) -> Res
     let mut run = Run::new(name, target.name());
     run.figure("connections", "", swarm.size() as f64).figure("rooms", "", shape.layout.campaigns as f64);
     period.describe(&mut run);
+    run.figure("orders seen", "", swarm.orders() as f64);
+    run.remarks.extend(target.remark().map(str::to_owned));
     Ok(run)
 }

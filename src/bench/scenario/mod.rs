@@ -6,6 +6,8 @@
 //! To add a scenario: a variant of [`Scenario`] with its description, a file with a `measure` function, its
 //! line in [`Scenario::measure`], its goals in [`GOALS`], and its paragraph in `docs/benchmarks.md`.
 
+mod cluster_mutations;
+mod cluster_revocation;
 mod commit_latency;
 mod flood;
 mod flood_rooms;
@@ -19,6 +21,7 @@ mod storm;
 use std::time::Duration;
 
 pub use self::{
+    cluster_revocation::Revocation,
     commit_latency::CommitLatency,
     idle::Idle,
     load::Shape,
@@ -54,6 +57,14 @@ pub enum Scenario {
     GraphqlMutations,
     /// From the commit to 100 clients at 200 mutations a second
     CommitLatency,
+    /// As fanout on two instances, published at one with the clients at the other
+    ClusterFanout,
+    /// As flood on two instances, published at one with the clients at the other
+    ClusterFlood,
+    /// Durable changes a second by 16 writers over two instances on one PostgreSQL
+    ClusterMutations,
+    /// How long somebody whose access has ended still hears something, on two instances
+    ClusterRevocation,
 }
 
 /// The peer that broadcasts with the same library and promises nothing, as `scripts/bench.sh` names it.
@@ -80,6 +91,16 @@ pub const GOALS: &[Goal] = &[
     goal("mutations", "mutations/s", Bound::Floor(3000.0)),
     goal("graphql-mutations", "mutations/s", Bound::Floor(1500.0)),
     goal("commit-latency", "commit to socket p99", Bound::Ceiling(20.0)),
+    goal("cluster-fanout", "lost", Bound::Ceiling(0.0)),
+    goal("cluster-fanout", "out of order", Bound::Ceiling(0.0)),
+    goal("cluster-fanout", "twice", Bound::Ceiling(0.0)),
+    goal("cluster-fanout", "orders seen", Bound::Ceiling(1.0)),
+    goal("cluster-fanout", "latency p99", Bound::Ceiling(25.0)),
+    goal("cluster-flood", "deliveries/s", Bound::Floor(500_000.0)),
+    goal("cluster-mutations", "mutations/s", Bound::Floor(2000.0)),
+    goal("cluster-revocation", "last event after a removal", Bound::Ceiling(250.0)),
+    goal("cluster-revocation", "closed after a revocation", Bound::Ceiling(250.0)),
+    goal("cluster-revocation", "connections left open", Bound::Ceiling(0.0)),
 ];
 
 const fn goal(scenario: &'static str, figure: &'static str, bound: Bound) -> Goal {
@@ -99,14 +120,29 @@ impl Scenario {
             Self::Mutations => "mutations",
             Self::GraphqlMutations => "graphql-mutations",
             Self::CommitLatency => "commit-latency",
+            Self::ClusterFanout => "cluster-fanout",
+            Self::ClusterFlood => "cluster-flood",
+            Self::ClusterMutations => "cluster-mutations",
+            Self::ClusterRevocation => "cluster-revocation",
         }
     }
 
-    /// Whether there is anything for a peer to do in it.
-    pub const fn is_for_peers(self) -> bool {
-        match self {
-            Self::Load | Self::Fanout | Self::Flood | Self::FloodRooms | Self::Idle => true,
-            Self::Storm | Self::Mutations | Self::GraphqlMutations | Self::CommitLatency => false,
+    /// Whether there is anything for the contestant to do in it.
+    pub const fn is_for(self, who: &Contestant) -> bool {
+        let (for_peers, for_pairs) = match self {
+            Self::Load | Self::Fanout | Self::Flood | Self::FloodRooms | Self::Idle => (true, false),
+            Self::ClusterFanout | Self::ClusterFlood => (false, true),
+            Self::Storm
+            | Self::Mutations
+            | Self::GraphqlMutations
+            | Self::CommitLatency
+            | Self::ClusterMutations
+            | Self::ClusterRevocation => (false, false),
+        };
+        match who {
+            Contestant::Fanfare | Contestant::Elsewhere { .. } => true,
+            Contestant::Peer(_) => for_peers,
+            Contestant::PeerPair(_) => for_pairs,
         }
     }
 
@@ -117,9 +153,15 @@ impl Scenario {
     pub fn measure(self, stage: &Stage, who: &Contestant, sizes: &Sizes) -> Result<Run, BenchError> {
         let name = self.name();
         match self {
-            Self::Load => load::measure(stage, who, name, sizes.load),
-            Self::Fanout => load::measure(stage, who, name, sizes.fanout),
-            Self::Flood => flood::measure(stage, who, name, sizes.flood),
+            Self::Load => load::measure(stage.start(who, &[])?, name, sizes.load),
+            Self::Fanout => load::measure(stage.start(who, &[])?, name, sizes.fanout),
+            Self::Flood => flood::measure(stage.start(who, &[])?, name, sizes.flood),
+            Self::ClusterFanout => load::measure(stage.start_cluster(who)?, name, sizes.cluster_fanout),
+            Self::ClusterFlood => flood::measure(stage.start_cluster(who)?, name, sizes.cluster_flood),
+            Self::ClusterMutations => cluster_mutations::measure(stage, who, name, sizes.cluster_mutations),
+            Self::ClusterRevocation => {
+                cluster_revocation::measure(stage, who, name, sizes.cluster_revocation)
+            }
             Self::Idle => idle::measure(stage, who, name, sizes.idle),
             Self::FloodRooms => flood_rooms::measure(stage, who, name, sizes.flood_rooms),
             Self::Storm => storm::measure(stage, who, name, sizes.storm),
@@ -136,6 +178,10 @@ pub struct Sizes {
     pub load: Shape,
     pub fanout: Shape,
     pub flood: Shape,
+    pub cluster_fanout: Shape,
+    pub cluster_flood: Shape,
+    pub cluster_mutations: Mutations,
+    pub cluster_revocation: Revocation,
     pub flood_rooms: Shape,
     pub idle: Idle,
     pub storm: Storm,
@@ -149,6 +195,10 @@ impl Default for Sizes {
             load: Shape::FANOUT,
             fanout: Shape::FANOUT,
             flood: flood::ONE_ROOM,
+            cluster_fanout: Shape::FANOUT,
+            cluster_flood: flood::ONE_ROOM,
+            cluster_mutations: Mutations::CLUSTER,
+            cluster_revocation: Revocation::PRESET,
             flood_rooms: flood::MANY_ROOMS,
             idle: Idle::PRESET,
             storm: Storm::PRESET,

@@ -11,7 +11,7 @@ use crate::{
         error::BenchError,
         feed::{http, succeeded, update},
         report::Run,
-        server::{in_process::InProcess, pin::unpinned, target::Target, world},
+        server::{fanfare::Fanfare, in_process::InProcess, pin::unpinned, target::Target, world},
         swarm::histogram,
         time::monotonic_micros,
         wire::sighting::stamp,
@@ -33,7 +33,7 @@ impl Mutations {
 }
 
 /// What one writer did.
-struct Written {
+pub(super) struct Written {
     times: Histogram<u64>,
     failure: Option<String>,
 }
@@ -52,17 +52,34 @@ pub fn over_graphql(
     let Target::Fanfare(server) = &playing.target else {
         return Err(BenchError::Usage("a peer has nothing that could be changed".into()));
     };
+    let before = server.usage();
+    let (written, seconds) = of_servers(&[server], shape)?;
+    let used = server.usage().zip(before).map(|(after, before)| after.since(before));
+    let mut run = Run::new(name, playing.target.name());
+    describe(&mut run, shape, written, seconds);
+    let mutations = run.value("mutations").unwrap_or(0.0).max(1.0);
+    run.measured("server CPU/mutation", "µs", used.map(|used| used.cpu.as_secs_f64() * 1e6 / mutations))
+        .measured("server CPU", "%", used.map(|used| used.cpu.as_secs_f64() * 100.0 / seconds))
+        .remark("Over GraphQL and HTTP");
+    Ok(run)
+}
+
+/// The same over several instances of one cluster, among which the writers are dealt out. Answers how long it took as well.
+///
+/// # Errors
+/// When a server refuses the world that is to be changed.
+pub(super) fn of_servers(servers: &[&Fanfare], shape: Mutations) -> Result<(Vec<Written>, f64), BenchError> {
+    let Some(first) = servers.first() else { return Ok((Vec::new(), 0.0)) };
     let mut settlements = Vec::new();
     for _ in 0..shape.campaigns {
-        settlements.push(world::create(server, std::iter::empty())?.settlement);
+        settlements.push(world::create(first, std::iter::empty())?.settlement);
     }
-    let before = server.usage();
+    let places = servers.iter().map(|server| server.publishing()).collect::<Result<Vec<_>, _>>()?;
     let start = Instant::now();
-    let written = server.run(|client, to| async move {
-        let url = format!("{}/graphql", to.base);
+    let written = first.run(|client, _| async move {
         let mut writers = JoinSet::new();
-        for own in share(settlements, shape.writers) {
-            let (client, url, token) = (client.clone(), url.clone(), to.token.clone());
+        for (own, to) in share(settlements, shape.writers).into_iter().zip(places.iter().cycle()) {
+            let (client, url, token) = (client.clone(), format!("{}/graphql", to.base), to.token.clone());
             writers.spawn(write(shape.duration, own, move |settlement: &String| {
                 let request =
                     client.post(&url).bearer_auth(&token).header("content-type", "application/json");
@@ -72,15 +89,7 @@ pub fn over_graphql(
         }
         writers.join_all().await
     })?;
-    let seconds = start.elapsed().as_secs_f64();
-    let used = server.usage().zip(before).map(|(after, before)| after.since(before));
-    let mut run = Run::new(name, playing.target.name());
-    describe(&mut run, shape, written, seconds);
-    let mutations = run.value("mutations").unwrap_or(0.0).max(1.0);
-    run.measured("server CPU/mutation", "µs", used.map(|used| used.cpu.as_secs_f64() * 1e6 / mutations))
-        .measured("server CPU", "%", used.map(|used| used.cpu.as_secs_f64() * 100.0 / seconds))
-        .remark("Over GraphQL and HTTP");
-    Ok(run)
+    Ok((written, start.elapsed().as_secs_f64()))
 }
 
 /// `World::update_settlement` in this process on a new SQLite database; a grant is asked for each time, as the API does.
@@ -101,25 +110,44 @@ pub fn of_services(stage: &Stage, name: &str, shape: Mutations) -> Result<Run, B
 fn in_this_process(url: &str, shape: Mutations) -> Result<(Vec<Written>, f64), BenchError> {
     let runtime = tokio::runtime::Runtime::new().map_err(BenchError::machine("start a runtime"))?;
     runtime.block_on(async {
-        let services = InProcess::open(url).await?;
-        let mut settlements = Vec::new();
-        for _ in 0..shape.campaigns {
-            settlements.push(services.settlement().await?);
-        }
-        let start = Instant::now();
-        let mut writers = JoinSet::new();
-        for own in share(settlements, shape.writers) {
-            let services = services.clone();
-            writers.spawn(write(shape.duration, own, move |settlement: &Room| {
-                let (services, settlement) = (services.clone(), settlement.clone());
-                async move {
-                    let changed = services.change(&settlement, stamp(monotonic_micros())).await;
-                    changed.map_err(|problem| problem.detail)
-                }
-            }));
-        }
-        Ok((writers.join_all().await, start.elapsed().as_secs_f64()))
+        let services = [InProcess::open(url).await?];
+        let settlements = settlements(&services, shape.campaigns).await?;
+        Ok(through(&services, settlements, shape).await)
     })
+}
+
+/// A settlement in each of so many campaigns.
+///
+/// # Errors
+/// When the services refuse it.
+pub(super) async fn settlements(instances: &[InProcess], campaigns: usize) -> Result<Vec<Room>, BenchError> {
+    let mut settlements = Vec::new();
+    for instance in instances.iter().cycle().take(campaigns) {
+        settlements.push(instance.settlement().await?);
+    }
+    Ok(settlements)
+}
+
+/// Changes through the services of several instances in this process, among which the writers are dealt out. Answers how long
+/// it took as well.
+pub(super) async fn through(
+    instances: &[InProcess],
+    settlements: Vec<Room>,
+    shape: Mutations,
+) -> (Vec<Written>, f64) {
+    let start = Instant::now();
+    let mut writers = JoinSet::new();
+    for (own, services) in share(settlements, shape.writers).into_iter().zip(instances.iter().cycle()) {
+        let services = services.clone();
+        writers.spawn(write(shape.duration, own, move |settlement: &Room| {
+            let (services, settlement) = (services.clone(), settlement.clone());
+            async move {
+                let changed = services.change(&settlement, stamp(monotonic_micros())).await;
+                changed.map_err(|problem| problem.detail)
+            }
+        }));
+    }
+    (writers.join_all().await, start.elapsed().as_secs_f64())
 }
 
 /// Changes one after the other until the time is over or a change fails.
@@ -152,7 +180,7 @@ fn share<T>(subjects: Vec<T>, writers: usize) -> Vec<Vec<T>> {
     shares
 }
 
-fn describe(run: &mut Run, shape: Mutations, written: Vec<Written>, seconds: f64) {
+pub(super) fn describe(run: &mut Run, shape: Mutations, written: Vec<Written>, seconds: f64) {
     let mut times = histogram();
     for writer in &written {
         // Histograms of one kind always add up.

@@ -26,6 +26,8 @@ pub struct Period {
     pub seconds: f64,
     /// What the server used meanwhile, where that can be seen.
     pub server: Option<Usage>,
+    /// What took part beside the server used, by the name of the figure.
+    pub beside: Vec<(&'static str, Usage)>,
     pub client_cpu: Option<Duration>,
 }
 
@@ -59,6 +61,7 @@ impl Period {
         drop(swarm.take_tally());
         let own = std::process::id();
         let before = (target.usage(), usage::of(own));
+        let beside = target.beside();
         let feed = start_feed(target)?;
         let start = (Instant::now(), crate::bench::time::monotonic_micros());
 
@@ -84,6 +87,7 @@ impl Period {
             .map_err(failed())?;
 
         let after = (target.usage(), usage::of(own));
+        let beside_after = target.beside();
         let lost = swarm.missing(&heads);
         let tally = swarm.take_tally();
         let seconds = tally.last_delivery.saturating_sub(start.1) as f64 / 1e6;
@@ -92,6 +96,11 @@ impl Period {
             fed,
             lost,
             seconds,
+            beside: beside
+                .into_iter()
+                .zip(beside_after)
+                .map(|((name, before), (_, after))| (name, after.since(before)))
+                .collect(),
             server: before.0.zip(after.0).map(|(before, after)| after.since(before)),
             client_cpu: before.1.zip(after.1).map(|(before, after)| after.since(before).cpu),
             tally,
@@ -169,6 +178,9 @@ impl Period {
             )
             .measured("client CPU", "%", self.client_cpu.map(|cpu| cpu.as_secs_f64() * 100.0 / self.seconds))
             .measured("server memory", "MiB", self.server.map(|used| used.resident as f64 / 1_048_576.0));
+        for (name, used) in &self.beside {
+            run.figure(name, "%", used.cpu.as_secs_f64() * 100.0 / self.seconds);
+        }
         if !self.kept_rate() {
             run.remark(format!(
                 "Publishing did not keep its rate: {:.0} of {:.0} events a second",

@@ -7,7 +7,8 @@ use tempfile::TempDir;
 use crate::bench::{
     error::BenchError,
     server::{
-        fanfare::{Elsewhere, Fanfare, Tokens},
+        cluster::Cluster,
+        fanfare::{Elsewhere, Fanfare, Tokens, new_secret},
         peer::{Peer, PeerCommand},
         pin::Cores,
         target::Target,
@@ -23,6 +24,8 @@ pub enum Contestant {
     Elsewhere { place: Elsewhere, login: Login },
     /// Another server.
     Peer(PeerCommand),
+    /// Two of another server that share a Redis.
+    PeerPair(PeerCommand),
 }
 
 /// How to be let in by a server that this program did not start.
@@ -47,6 +50,11 @@ pub struct Playing {
 }
 
 impl Stage {
+    /// The processor of the server that is measured, if it has one of its own.
+    pub fn server_core(&self) -> Option<usize> {
+        self.cores.map(|cores| cores.server)
+    }
+
     /// An empty folder on the disk that is to be measured.
     ///
     /// # Errors
@@ -66,7 +74,10 @@ impl Stage {
     pub fn start(&self, who: &Contestant, settings: &[(&str, String)]) -> Result<Playing, BenchError> {
         let folder = self.folder()?;
         let target = match who {
-            Contestant::Fanfare => Target::Fanfare(Fanfare::start(folder.path(), self.cores, settings)?),
+            Contestant::Fanfare => {
+                let secret = new_secret();
+                Target::Fanfare(Fanfare::start(folder.path(), self.server_core(), &secret, settings)?)
+            }
             Contestant::Elsewhere { place, login } => {
                 let tokens = match login {
                     Login::Secret(secret) => Tokens::minted(secret)?,
@@ -74,8 +85,30 @@ impl Stage {
                 };
                 Target::Fanfare(Fanfare::at(place, tokens)?)
             }
-            Contestant::Peer(how) => Target::Peer(Peer::start(how, folder.path(), self.cores)?),
+            Contestant::Peer(how) | Contestant::PeerPair(how) => {
+                Target::Peer(Peer::start(how, folder.path(), self.server_core(), None)?)
+            }
         };
         Ok(Playing { target, folder })
+    }
+
+    /// Starts two servers of the contestant with what they need to be a cluster.
+    ///
+    /// # Errors
+    /// When something does not start, or the contestant runs already.
+    pub fn start_cluster(&self, who: &Contestant) -> Result<Playing, BenchError> {
+        let folder = self.folder()?;
+        let cluster = match who {
+            Contestant::Fanfare => Cluster::of_fanfare(folder.path(), self.cores, &[])?,
+            Contestant::Peer(how) | Contestant::PeerPair(how) => {
+                Cluster::of_peers(how, folder.path(), self.cores)?
+            }
+            Contestant::Elsewhere { .. } => {
+                let what =
+                    "the cluster scenarios start their own servers, Redis and PostgreSQL: leave --url out";
+                return Err(BenchError::Usage(what.into()));
+            }
+        };
+        Ok(Playing { target: Target::Cluster(Box::new(cluster)), folder })
     }
 }

@@ -10,40 +10,63 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::pin::{Cores, pin_thread};
+use super::pin::on_core;
 use crate::bench::error::BenchError;
 
-/// A running server. It ends with its value, by SIGTERM and, if it does not go, by SIGKILL.
+/// A running server. It ends with its value, by SIGTERM or the signal it prefers and, if it does not go, by SIGKILL.
 #[derive(Debug)]
 pub struct ChildServer {
     pub process: Child,
     log: PathBuf,
+    farewell: Signal,
 }
 
-/// How long a server may take to end after SIGTERM.
+/// The file in a server's folder that its diagnostics go to.
+pub const LOG: &str = "server.log";
+
+/// How long a server may take until it is ready.
+pub const START: Duration = Duration::from_secs(30);
+/// How long a server may take to end after it was asked to.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl ChildServer {
-    /// Starts the command with its diagnostics in a file of `folder`, on the server's processor if there is one.
+    /// Starts the command with its diagnostics in a file of `folder`, bound to a processor if one is named.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(mut command: Command, folder: &Path, cores: Option<Cores>) -> Result<Self, BenchError> {
-        let log = folder.join("server.log");
+    pub fn start(mut command: Command, folder: &Path, core: Option<usize>) -> Result<Self, BenchError> {
+        let log = folder.join(LOG);
         let file = File::create(&log).map_err(BenchError::machine(format!("write {}", log.display())))?;
         command.stderr(Stdio::from(file));
         let doing = format!("start {}", command.get_program().display());
         // A process inherits the processors of the thread that starts it.
-        let start = move || {
-            if let Some(cores) = cores {
-                pin_thread(cores.server)?;
+        let process = on_core(core, || command.spawn()).map_err(BenchError::machine(doing))?;
+        Ok(Self { process, log, farewell: Signal::TERM })
+    }
+
+    /// The same server, asked to end with this signal.
+    pub fn ended_by(mut self, farewell: Signal) -> Self {
+        self.farewell = farewell;
+        self
+    }
+
+    /// Waits until its diagnostics say that it is ready.
+    ///
+    /// # Errors
+    /// When it ends instead or takes longer than a server may take.
+    pub fn wait_until_said(&mut self, name: &str, phrase: &str) -> Result<(), BenchError> {
+        let deadline = Instant::now() + START;
+        let failed = |what| Err(BenchError::Server { server: name.to_owned(), what });
+        while !std::fs::read_to_string(&self.log).is_ok_and(|log| log.contains(phrase)) {
+            if let Some(cause) = self.ended() {
+                return failed(cause);
             }
-            command.spawn()
-        };
-        let process = thread::scope(|scope| scope.spawn(start).join())
-            .map_err(|_| BenchError::Usage("the thread that starts the server panicked".into()))?
-            .map_err(BenchError::machine(doing))?;
-        Ok(Self { process, log })
+            if Instant::now() > deadline {
+                return failed(format!("it was not ready within {START:?}: {}", self.last_words()));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
     }
 
     /// The process id.
@@ -71,7 +94,7 @@ impl Drop for ChildServer {
         drop(self.process.stdin.take());
         if let Some(pid) = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw) {
             // It may be gone already, which is what is wanted.
-            let _ = kill_process(pid, Signal::TERM);
+            let _ = kill_process(pid, self.farewell);
         }
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {

@@ -12,8 +12,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    child::ChildServer,
-    pin::Cores,
+    child::{ChildServer, START},
     usage::{self, Usage},
 };
 use crate::{
@@ -60,27 +59,25 @@ pub struct Elsewhere {
     pub pid: Option<u32>,
 }
 
-/// How long a server may take until it is ready.
-const START: Duration = Duration::from_secs(30);
 /// How many clients are one user: the server's default limit.
 pub const CLIENTS_PER_USER: usize = 10;
 /// Longer than any scenario takes.
 const TOKEN_TTL: Duration = Duration::from_secs(6 * 3600);
 
 impl Fanfare {
-    /// Starts this program's own server on a free port with its database in `folder`. `settings` are added to its
-    /// environment; nothing of this process's own reaches it.
+    /// Starts this program's own server on a free port with its files in `folder`, bound to a processor if one is named.
+    /// `settings` are added to its environment; nothing of this process's own reaches it.
     ///
     /// # Errors
     /// When it does not start.
     pub fn start(
         folder: &Path,
-        cores: Option<Cores>,
+        core: Option<usize>,
+        secret: &str,
         settings: &[(&str, String)],
     ) -> Result<Self, BenchError> {
         let program = std::env::current_exe().map_err(BenchError::machine("find this program's own file"))?;
         let (listen, admin) = (free_address()?, free_address()?);
-        let secret = Clock::system().uuid().as_hyphenated().to_string();
         let mut command = Command::new(program);
         command
             .arg("serve")
@@ -90,7 +87,7 @@ impl Fanfare {
             .env("FANFARE_LISTEN", listen.to_string())
             .env("FANFARE_ADMIN_LISTEN", admin.to_string())
             .env("FANFARE_DATA_DIR", folder)
-            .env("FANFARE_JWT_SECRET", &secret)
+            .env("FANFARE_JWT_SECRET", secret)
             .env("FANFARE_SEED", "false")
             // All clients come from one address here, as they do not in life.
             .env("FANFARE_MAX_UNAUTHENTICATED_PER_ADDRESS", "100000")
@@ -98,10 +95,10 @@ impl Fanfare {
         for (name, value) in settings {
             command.env(name, value);
         }
-        let child = ChildServer::start(command, folder, cores)?;
+        let child = ChildServer::start(command, folder, core)?;
         let metrics = Some(format!("http://{admin}/metrics"));
         let pid = Some(child.pid());
-        let tokens = Tokens::minted(&secret)?;
+        let tokens = Tokens::minted(secret)?;
         let mut server = Self::new(listen, format!("http://{listen}"), metrics, tokens, pid)?;
         server.child = Some(child);
         server.wait_until_ready()?;
@@ -139,6 +136,8 @@ impl Fanfare {
             .map_err(BenchError::machine("start a runtime"))?;
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(30))
+            // The runtime runs only while something is asked: that a server closed a connection meanwhile goes unnoticed.
+            .pool_idle_timeout(Duration::from_secs(1))
             .build()
             .map_err(BenchError::server("fanfare", "an HTTP client"))?;
         Ok(Self { address, base, metrics, tokens, child: None, pid, http, runtime })
@@ -154,7 +153,15 @@ impl Fanfare {
     /// # Errors
     /// When it cannot be signed.
     pub fn token(&self, client: usize) -> Result<Rc<str>, BenchError> {
-        self.tokens.of_user(&user_name(client / CLIENTS_PER_USER)).map(Rc::from)
+        self.token_of_user(client / CLIENTS_PER_USER)
+    }
+
+    /// The token of the user with this number.
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub fn token_of_user(&self, number: usize) -> Result<Rc<str>, BenchError> {
+        self.tokens.of_user(&user_name(number)).map(Rc::from)
     }
 
     /// Runs requests to this server; they use its HTTP client and its publisher's token.
@@ -290,7 +297,7 @@ impl Tokens {
                     Ok(id) => id,
                     Err(error) => return Err(failed(format!("{error}"))),
                 };
-                let scopes = Scopes::parse(Scope::EventsPublish.name());
+                let scopes = Scopes::parse(&Scope::ALL.map(Scope::name).join(" "));
                 let token = NewToken { user_id, name: None, scopes, ttl: TOKEN_TTL };
                 signer.mint(&token).map(|(token, _)| token).map_err(|error| failed(error.to_string()))
             }
@@ -303,9 +310,14 @@ pub fn user_name(number: usize) -> String {
     format!("bench-{number}")
 }
 
+/// A secret to sign tokens with, that nobody used before.
+pub fn new_secret() -> String {
+    Clock::system().uuid().as_hyphenated().to_string()
+}
+
 /// An address that was free a moment ago. Between this and the server's start somebody else may take it; then the
 /// server does not start and says why.
-fn free_address() -> Result<SocketAddr, BenchError> {
+pub fn free_address() -> Result<SocketAddr, BenchError> {
     TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .map_err(BenchError::machine("find a free port"))

@@ -1,13 +1,16 @@
 //! Fanfare's store and services inside this process: for what is measured without a server, and for databases that
 //! are made before one starts.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::fanfare::user_name;
+use super::{
+    child::START,
+    fanfare::{new_secret, user_name},
+};
 use crate::{
     access::{Access, Action, Identity},
     bench::error::BenchError,
-    bus::{MemoryBus, Publisher},
+    bus::{Bus, BusHealth, MemoryBus, Publisher, RedisBus, RedisOptions},
     clock::Clock,
     protocol::{CampaignId, Problem, Role, Room, UserId},
     store::{Store, StoreError, StoreOptions},
@@ -32,10 +35,40 @@ impl InProcess {
     /// # Errors
     /// When it cannot be made.
     pub async fn open(url: &str) -> Result<Self, BenchError> {
+        Self::over(url, Arc::new(MemoryBus::default())).await
+    }
+
+    /// The same for one of several instances: what is committed goes over a Redis, which carries when this returns.
+    ///
+    /// # Errors
+    /// As [`InProcess::open`], and when Redis is not reached in time.
+    pub async fn open_in_cluster(url: &str, redis: &str) -> Result<Self, BenchError> {
+        let options = RedisOptions {
+            target: redis.parse().map_err(BenchError::server("Redis", "its address"))?,
+            prefix: "bench".into(),
+            timeout: Duration::from_secs(1),
+            ca: None,
+            secrets: vec![new_secret().into_bytes()],
+            instance: Clock::system().uuid(),
+        };
+        let bus = Arc::new(RedisBus::new(options).map_err(BenchError::server("Redis", "a connection"))?);
+        let (running, mut health) = (Arc::clone(&bus), bus.health());
+        tokio::spawn(async move { running.run().await });
+        let carries = health.wait_for(|health| *health == BusHealth::Sound);
+        match tokio::time::timeout(START, carries).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) | Err(_) => {
+                return Err(BenchError::server("Redis", "a connection")("it does not carry"));
+            }
+        }
+        Self::over(url, bus).await
+    }
+
+    async fn over(url: &str, bus: Arc<dyn Bus>) -> Result<Self, BenchError> {
         let clock = Clock::system();
         let store = Store::open(StoreOptions::new(url), clock.clone()).await.map_err(broken)?;
         store.migrate().await.map_err(broken)?;
-        let publisher = Publisher::new(Arc::new(MemoryBus::default()));
+        let publisher = Publisher::new(bus);
         let world = World::new(store.clone(), Access::new(store.clone()), publisher, clock);
         let owner = Identity::trusted(user(0).map_err(refused)?, None);
         Ok(Self { store, world, owner })

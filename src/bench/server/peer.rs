@@ -14,7 +14,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{child::ChildServer, pin::Cores};
+use super::child::ChildServer;
 use crate::bench::{
     error::BenchError,
     feed::{Fed, Load},
@@ -65,14 +65,23 @@ impl FromStr for PeerCommand {
 }
 
 impl Peer {
-    /// Starts a peer and waits until it listens.
+    /// Starts a peer, bound to a processor if one is named, and waits until it listens. With the address of a Redis it
+    /// is one of several that share their broadcasts.
     ///
     /// # Errors
     /// When it does not start or does not keep to the contract.
-    pub fn start(how: &PeerCommand, folder: &Path, cores: Option<Cores>) -> Result<Self, BenchError> {
+    pub fn start(
+        how: &PeerCommand,
+        folder: &Path,
+        core: Option<usize>,
+        redis: Option<&str>,
+    ) -> Result<Self, BenchError> {
         let mut command = Command::new(&how.program);
         command.args(&how.arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = ChildServer::start(command, folder, cores)?;
+        if let Some(url) = redis {
+            command.env("PEER_REDIS_URL", url);
+        }
+        let mut child = ChildServer::start(command, folder, core)?;
         let broken = |what: String| BenchError::Server { server: how.name.clone(), what };
         let (Some(commands), Some(output)) = (child.process.stdin.take(), child.process.stdout.take()) else {
             return Err(broken("it has no standard input and output".into()));

@@ -31,6 +31,21 @@ pub fn pin_thread(core: usize) -> io::Result<()> {
     Ok(())
 }
 
+/// Does the work bound to `core`, if there is one, and gives the calling thread its processors back. What the work starts
+/// stays bound.
+///
+/// # Errors
+/// Those of the work, and when the processor may not be used.
+#[cfg(target_os = "linux")]
+pub fn on_core<T>(core: Option<usize>, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let Some(core) = core else { return work() };
+    let before = rustix::thread::sched_getaffinity(None)?;
+    pin_thread(core)?;
+    let done = work();
+    rustix::thread::sched_setaffinity(None, &before)?;
+    done
+}
+
 /// Does the work on a thread that may use all processors, although the calling one may be bound to one.
 ///
 /// # Errors
@@ -48,6 +63,11 @@ pub fn unpinned<T: Send>(pinned: bool, work: impl FnOnce() -> T + Send) -> Resul
     std::thread::scope(|scope| scope.spawn(free).join())
         .map_err(|_| BenchError::Usage("the measured thread panicked".into()))?
         .map_err(BenchError::machine("use all processors"))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn on_core<T>(_core: Option<usize>, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    work()
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, rc::Rc, time::Duration};
 use rustix::process::{Resource, getrlimit};
 
 use super::{
+    cluster::Cluster,
     fanfare::{CLIENTS_PER_USER, Fanfare},
     peer::Peer,
     usage::{self, Usage},
@@ -20,6 +21,8 @@ use crate::bench::{
 pub enum Target {
     Fanfare(Fanfare),
     Peer(Peer),
+    /// Two of them: what is published goes to one, the clients are at the other, which is the one that is measured.
+    Cluster(Box<Cluster>),
 }
 
 /// A load on its way.
@@ -54,6 +57,7 @@ impl Target {
         match self {
             Self::Fanfare(_) => "fanfare",
             Self::Peer(peer) => &peer.name,
+            Self::Cluster(cluster) => cluster.serving.name(),
         }
     }
 
@@ -62,6 +66,7 @@ impl Target {
         match self {
             Self::Fanfare(server) => server.address,
             Self::Peer(peer) => peer.address,
+            Self::Cluster(cluster) => cluster.serving.address(),
         }
     }
 
@@ -70,6 +75,26 @@ impl Target {
         match self {
             Self::Fanfare(server) => server.usage(),
             Self::Peer(peer) => usage::of(peer.child.pid()),
+            Self::Cluster(cluster) => cluster.serving.usage(),
+        }
+    }
+
+    /// What takes part beside the server, with what it has used so far, by the name of the figure that tells it.
+    pub fn beside(&self) -> Vec<(&'static str, Usage)> {
+        match self {
+            Self::Fanfare(_) | Self::Peer(_) => Vec::new(),
+            Self::Cluster(cluster) => cluster.beside(),
+        }
+    }
+
+    /// What a reader must know of how it was set up.
+    pub const fn remark(&self) -> Option<&'static str> {
+        match self {
+            Self::Fanfare(_) | Self::Peer(_) => None,
+            Self::Cluster(_) => Some(
+                "Published at one server, the clients at the other: that one is 'server' here. Pinned, it has a processor of its \
+                 own; everything else shares the clients'",
+            ),
         }
     }
 
@@ -116,7 +141,12 @@ impl Target {
     /// # Errors
     /// When the server refuses the event.
     pub fn pad(&self, load: &Load) -> Result<usize, BenchError> {
-        let (Self::Fanfare(server), Some(room)) = (self, load.rooms.first()) else { return Ok(0) };
+        let server = match self {
+            Self::Fanfare(server) => server,
+            Self::Peer(_) => return Ok(0),
+            Self::Cluster(cluster) => return cluster.publishing.pad(load),
+        };
+        let Some(room) = load.rooms.first() else { return Ok(0) };
         let second = Duration::from_secs(1);
         let probe = Load { rooms: vec![room.clone()], rate: 1.0, duration: second, ..load.clone() };
         let offset = server.publish_now(&probe)?.first().copied().unwrap_or(0);
@@ -136,6 +166,7 @@ impl Target {
                 peer.start_load(load)?;
                 Ok(Feed::Peer(load.clone()))
             }
+            Self::Cluster(cluster) => cluster.publishing.feed(load, pad),
         }
     }
 
@@ -144,6 +175,7 @@ impl Target {
         match (self, feed) {
             (_, Feed::Http(feed)) => feed.fed(),
             (_, Feed::Log(feed)) => feed.fed(),
+            (Self::Cluster(cluster), feed @ Feed::Peer(_)) => cluster.publishing.fed(feed),
             (Self::Peer(peer), Feed::Peer(load)) => peer.fed(load),
             (Self::Fanfare(_), Feed::Peer(_)) => Some(Fed::failed("the load was another server's")),
         }
@@ -153,6 +185,7 @@ impl Target {
         match self {
             Self::Fanfare(server) => server.token(client).map(Some),
             Self::Peer(_) => Ok(None),
+            Self::Cluster(cluster) => cluster.serving.token(client),
         }
     }
 
@@ -170,6 +203,7 @@ impl Target {
                     let kinds = ["campaign", "settlement", "structure"].into_iter().take(rooms_each);
                     rooms.extend(kinds.map(|kind| format!("{kind}:00000000-0000-7000-8000-{campaign:012}")));
                 }
+                Self::Cluster(cluster) => return cluster.publishing.rooms(layout, rooms_each),
             }
         }
         Ok(rooms)

@@ -15,7 +15,7 @@ mod tally;
 mod track;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     io,
     net::SocketAddr,
     rc::Rc,
@@ -32,6 +32,7 @@ use track::Track;
 use self::link::{Link, Phase};
 use super::{
     feed::log::Releases,
+    time::monotonic_micros,
     wire::{frame, sighting::Scanner},
 };
 
@@ -39,8 +40,20 @@ use super::{
 #[derive(Debug)]
 pub struct Member {
     token: Option<Rc<str>>,
+    /// Its server, when that is another one than the swarm's.
+    server: Option<SocketAddr>,
+    contact: Contact,
     /// The rooms by their index in the swarm's list, with how far the client has got.
     rooms: SmallVec<[(u32, Track); 1]>,
+}
+
+/// When a client was last reached, in microseconds of the monotonic clock; zero for never.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Contact {
+    /// The last delivery of an event.
+    pub delivery: u64,
+    /// Its connection ended although the swarm did not end it.
+    pub end: u64,
 }
 
 /// Many clients of one server, driven by one thread.
@@ -83,7 +96,14 @@ const MAX_CAUSES: usize = 32;
 impl Member {
     /// A client with a token, for a server that asks for one, and the indices of its rooms.
     pub fn new(token: Option<Rc<str>>, rooms: impl IntoIterator<Item = u32>) -> Self {
-        Self { token, rooms: rooms.into_iter().map(|room| (room, Track::default())).collect() }
+        let rooms = rooms.into_iter().map(|room| (room, Track::default())).collect();
+        Self { token, server: None, contact: Contact::default(), rooms }
+    }
+
+    /// The same client of another server than the swarm's.
+    pub fn of(mut self, server: SocketAddr) -> Self {
+        self.server = Some(server);
+        self
     }
 }
 
@@ -201,6 +221,21 @@ impl Swarm {
         tracks.map(|(room, track)| track.missing(heads.get(*room as usize).copied().unwrap_or(0))).sum()
     }
 
+    /// When the client with this number was last reached.
+    pub fn contact(&self, client: usize) -> Contact {
+        self.members[client].contact
+    }
+
+    /// In how many different orders the clients of a room saw what came since they joined; the most of any room. One
+    /// means that all of them saw the same, as long as they joined at the same offset and stayed.
+    pub fn orders(&self) -> usize {
+        let mut seen: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
+        for (room, track) in self.members.iter().flat_map(|member| &member.rooms) {
+            seen.entry(*room).or_default().insert(track.order());
+        }
+        seen.values().map(BTreeSet::len).max().unwrap_or(0)
+    }
+
     /// The offset up to which every client has got in each room; the highest of them.
     pub fn positions(&self) -> Vec<u64> {
         let mut positions = vec![0; self.rooms.len()];
@@ -240,7 +275,7 @@ impl Swarm {
         while self.entering < self.max_entering {
             let Some((_, at)) = self.waiting.front().copied().filter(|(due, _)| *due <= now) else { return };
             self.waiting.pop_front();
-            match Link::dial(self.server, at) {
+            match Link::dial(self.members[at].server.unwrap_or(self.server), at) {
                 Ok(mut link) => {
                     let both = Interest::READABLE | Interest::WRITABLE;
                     if let Err(error) = self.poll.registry().register(&mut link.socket, Token(at), both) {
@@ -296,6 +331,7 @@ impl Swarm {
     /// The connection is over although the swarm did not want it to be.
     fn end(&mut self, at: usize, cause: &str) {
         self.drop_link(at);
+        self.members[at].contact.end = monotonic_micros();
         self.count_ending(cause.to_owned());
     }
 

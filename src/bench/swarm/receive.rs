@@ -138,6 +138,7 @@ impl Swarm {
             self.tally.since_commit.saturating_record((received - committed.as_microsecond()).max(0) as u64);
         }
         let member = &mut self.members[at];
+        member.contact.delivery = now;
         let (mut known, mut sent_at) = (false, sighting.sent_at);
         for (name, offset) in sighting.offsets() {
             let track =

@@ -11,6 +11,8 @@ pub struct Track {
     holes: Vec<Range<u64>>,
     /// Jumped over when `holes` was full.
     written_off: u64,
+    /// A digest of the offsets in the order in which they came.
+    order: u64,
 }
 
 /// What one delivery was.
@@ -40,8 +42,16 @@ impl Track {
         self.next.map(|next| next - 1)
     }
 
+    /// What has come since the room was joined, and in which order, as one number: two connections that joined at the
+    /// same offset have the same if and only if the same came to both in the same order, collisions of 64 bits aside.
+    pub fn order(&self) -> u64 {
+        self.order
+    }
+
     /// Takes note of a delivery.
     pub fn see(&mut self, offset: u64) -> Seen {
+        // An odd constant without a pattern (2⁶⁴ divided by the golden ratio) spreads every bit.
+        self.order = (self.order.rotate_left(5) ^ offset).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let Some(next) = self.next else { return Seen::Early };
         if offset == next {
             self.next = Some(next + 1);
@@ -103,6 +113,21 @@ mod tests {
         assert_eq!(track.see(13), Seen::Duplicate);
         assert_eq!(track.missing(15), 2);
         assert_eq!(track.missing(17), 4);
+    }
+
+    #[test]
+    fn another_order_is_another_number() {
+        let order = |offsets: &[u64]| {
+            let mut track = joined();
+            for offset in offsets {
+                track.see(*offset);
+            }
+            track.order()
+        };
+        assert_eq!(order(&[11, 12, 13]), order(&[11, 12, 13]));
+        for other in [&[11, 13, 12][..], &[12, 11, 13], &[11, 13], &[11, 12], &[11, 12, 13, 13]] {
+            assert_ne!(order(&[11, 12, 13]), order(other), "{other:?}");
+        }
     }
 
     #[test]
