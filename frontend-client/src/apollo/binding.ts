@@ -1,19 +1,14 @@
 import { type ApolloClient, type Cache, InMemoryCache, ObservableQuery } from "@apollo/client";
 import type { Fanfare } from "../fanfare.js";
-import { type Envelope, EVENT_TYPES, type Position } from "../generated/protocol.js";
-import { type Change, changesOf, roomName } from "../sync/changes.js";
+import type { Change } from "../sync/changes.js";
 import { Doubts } from "../sync/doubts.js";
-import { Frames } from "../sync/frames.js";
-import { Journal } from "../sync/journal.js";
+import { Following } from "../sync/following.js";
 import { type EntityPolicy, Policies, worldPolicies } from "../sync/policies.js";
 import { guardAgainstLateAnswers } from "./late.js";
 import { Rereads } from "./rereads.js";
 import { sortedByScreen } from "./screen.js";
 import { dropField } from "./store.js";
 import { Writer } from "./writer.js";
-
-/** A page without frames, a hidden one for example, does not let more changes than this wait. */
-const WAITING_LIMIT = 5000;
 
 /** A cache that follows a client's events. */
 export interface ApolloBinding {
@@ -54,103 +49,46 @@ export function bindApolloCache(
 }
 
 class Binding implements ApolloBinding {
-  readonly #fanfare: Fanfare;
+  readonly sync: ApolloBinding["sync"];
   readonly #apollo: ApolloClient;
   readonly #policies: Policies;
   readonly #writer: Writer;
   readonly #rereads: Rereads;
-  readonly #journal = new Journal();
-  readonly #frames = new Frames(() => void this.#flush());
-  readonly #detachments: (() => void)[];
-  /** Where the rooms stood that were followed; null for those that were never joined. */
-  readonly #positions = new Map<string, Position | null>();
-  #waiting: Change[] = [];
+  readonly #following: Following;
+  readonly #unguard: () => void;
   /** What each query lacked when it was read again the last time. */
   readonly #missing = new WeakMap<ObservableQuery, string>();
 
   constructor(fanfare: Fanfare, apollo: ApolloClient, policies: Policies) {
-    this.#fanfare = fanfare;
     this.#apollo = apollo;
     this.#policies = policies;
     this.#writer = new Writer(apollo.cache, policies);
     this.#rereads = new Rereads(apollo, (doubts) => this.#drop(doubts, true));
     identifyByKeys(apollo, policies);
-    this.#detachments = [
-      guardAgainstLateAnswers(apollo, {
-        journal: this.#journal,
-        policies,
-        again: (changes, unversioned) => this.#again(changes, unversioned),
-      }),
-      ...EVENT_TYPES.map((type) => fanfare.on(type, (event) => this.#take(event))),
-      fanfare.onStale((room) => this.#readAgain(room)),
-      fanfare.onRemoved((room) => {
-        this.#positions.delete(room);
-        this.#enqueue([{ do: "forget", room: roomName(room) }]);
-      }),
-      fanfare.connection.subscribe(() => {
-        if (fanfare.connection.getSnapshot().status === "connected") {
-          this.#rereads.retry();
-        }
-      }),
-    ];
+    this.#following = new Following(fanfare, {
+      policies,
+      make: (changes) => this.#makeAll(changes),
+      retry: () => this.#rereads.retry(),
+    });
+    this.#unguard = guardAgainstLateAnswers(apollo, {
+      journal: this.#following.journal,
+      policies,
+      again: (changes, unversioned) => this.#again(changes, unversioned),
+    });
+    this.sync = this.#following.sync;
   }
 
   readonly unbind = (): void => {
-    for (const detach of this.#detachments.splice(0)) {
-      detach();
-    }
-    this.#frames.cancel();
+    this.#unguard();
+    this.#following.end();
     this.#rereads.end();
     if (bindings.get(this.#apollo) === this) {
       bindings.delete(this.#apollo);
     }
   };
 
-  readonly sync = (room: string): (() => void) => {
-    const position = this.#positions.get(room);
-    this.#positions.set(room, position ?? null);
-    const use = this.#fanfare.subscribe(room, position ? { position } : {});
-    if (!position) {
-      // What the cache holds was read before the room was joined: it may lack what happened in between.
-      use.ready.then(
-        () => void this.#readAgain(room),
-        () => {},
-      );
-    }
-    return () => {
-      this.#positions.set(room, use.position);
-      use.unsubscribe();
-    };
-  };
-
-  #take(event: Envelope): void {
-    this.#enqueue(changesOf(event, this.#policies, this.#fanfare.connection.getSnapshot().userId));
-  }
-
-  /** Everything of a room is out of date. Fulfilled when all that is shown of it has been read again. */
-  #readAgain(room: string): Promise<unknown> {
-    this.#enqueue([{ do: "doubt", of: roomName(room), fields: "all" }]);
-    // At once: what is asked for from now on is not out of date.
-    this.#frames.cancel();
-    return this.#flush();
-  }
-
-  #enqueue(changes: readonly Change[]): void {
-    for (const change of changes) {
-      this.#journal.add(change);
-      this.#waiting.push(change);
-    }
-    if (this.#waiting.length > WAITING_LIMIT) {
-      this.#frames.cancel();
-      void this.#flush();
-    } else if (this.#waiting.length > 0) {
-      this.#frames.request();
-    }
-  }
-
-  /** Makes all changes that wait, in one batch; then what has to be read is read. Fulfilled when it has been. */
-  #flush(): Promise<unknown> {
-    const changes = this.#waiting.splice(0);
+  /** Makes changes, in one batch; then what has to be read is read. Fulfilled when it has been. */
+  #makeAll(changes: readonly Change[]): Promise<unknown> {
     const doubts = new Doubts();
     const lacking = new Map<ObservableQuery, string>();
     if (changes.some((change) => change.do !== "doubt")) {
@@ -224,30 +162,25 @@ class Binding implements ApolloBinding {
   /** An answer was written that may not know these changes: they are made again, inside its transaction. */
   #again(changes: readonly Change[] | null, unversioned: ReadonlySet<string>): void {
     const doubts = new Doubts();
-    for (const change of changes ?? this.#everything()) {
+    const later: Change[] = [];
+    for (const change of changes ?? this.#following.everything()) {
       if (change.do === "doubt") {
         // What is shown can be found out only when the answer is: in the next frame.
-        this.#waiting.push(change);
+        later.push(change);
       } else {
         this.#writer.make(change, doubts, { unversioned });
       }
     }
     if (!doubts.isEmpty) {
-      this.#waiting.push({ do: "doubt", of: doubts, fields: "all" });
+      later.push({ do: "doubt", of: doubts, fields: "all" });
     }
-    if (this.#waiting.length > 0) {
-      this.#frames.request();
-    }
+    this.#following.postpone(later);
   }
 
   #make(changes: readonly Change[], doubts: Doubts): void {
     for (const change of changes) {
       this.#writer.make(change, doubts);
     }
-  }
-
-  #everything(): Change[] {
-    return [...this.#positions.keys()].map((room) => ({ do: "doubt", of: roomName(room), fields: "all" }));
   }
 }
 

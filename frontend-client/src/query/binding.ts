@@ -5,17 +5,13 @@ import {
   type QueryClient,
 } from "@tanstack/react-query";
 import type { Fanfare } from "../fanfare.js";
-import { EVENT_TYPES, type Position } from "../generated/protocol.js";
-import { type Change, changesOf, roomName } from "../sync/changes.js";
-import { Frames } from "../sync/frames.js";
-import { Journal, type Ticket } from "../sync/journal.js";
+import type { Change } from "../sync/changes.js";
+import { Following } from "../sync/following.js";
+import type { Ticket } from "../sync/journal.js";
 import { Edits } from "./edits.js";
 import { inserted, READ_AGAIN } from "./lists.js";
 import { type QueryPolicies, type QueryPolicy, queryPolicies, worldQueries } from "./policies.js";
 import { Rereads } from "./rereads.js";
-
-/** A page without frames, a hidden one for example, does not let more changes than this wait. */
-const WAITING_LIMIT = 5000;
 
 /** A query client whose data follows a client's events. */
 export interface QueryBinding {
@@ -55,94 +51,38 @@ export function bindQueryClient(
 }
 
 class Binding implements QueryBinding {
-  readonly #fanfare: Fanfare;
+  readonly sync: QueryBinding["sync"];
   readonly #client: QueryClient;
   readonly #policies: QueryPolicies;
   readonly #rereads: Rereads;
-  readonly #journal = new Journal();
+  readonly #following: Following;
+  readonly #unwatch: () => void;
   readonly #tickets = new Map<Query, Ticket>();
-  readonly #frames = new Frames(() => void this.#flush().catch(() => {}));
-  readonly #detachments: (() => void)[];
-  readonly #positions = new Map<string, Position | null>();
-  #waiting: Change[] = [];
 
   constructor(fanfare: Fanfare, client: QueryClient, policies: QueryPolicies) {
-    this.#fanfare = fanfare;
     this.#client = client;
     this.#policies = policies;
     this.#rereads = new Rereads(client);
-    this.#detachments = [
-      client.getQueryCache().subscribe((event) => this.#watch(event)),
-      ...EVENT_TYPES.map((type) =>
-        fanfare.on(type, (event) =>
-          this.#enqueue(changesOf(event, policies.policies, fanfare.connection.getSnapshot().userId)),
-        ),
-      ),
-      fanfare.onStale((room) => this.#readAgain(room)),
-      fanfare.onRemoved((room) => {
-        this.#positions.delete(room);
-        this.#enqueue([{ do: "forget", room: roomName(room) }]);
-      }),
-      fanfare.connection.subscribe(() => {
-        if (fanfare.connection.getSnapshot().status === "connected") {
-          this.#rereads.retry();
-        }
-      }),
-    ];
+    this.#following = new Following(fanfare, {
+      policies: policies.policies,
+      make: (changes) => this.#makeAll(changes),
+      retry: () => this.#rereads.retry(),
+    });
+    this.#unwatch = client.getQueryCache().subscribe((event) => this.#watch(event));
+    this.sync = this.#following.sync;
   }
 
   readonly unbind = (): void => {
-    for (const detach of this.#detachments.splice(0)) {
-      detach();
-    }
-    this.#frames.cancel();
+    this.#unwatch();
+    this.#following.end();
     this.#rereads.end();
     if (bindings.get(this.#client) === this) {
       bindings.delete(this.#client);
     }
   };
 
-  readonly sync = (room: string): (() => void) => {
-    const position = this.#positions.get(room);
-    this.#positions.set(room, position ?? null);
-    const use = this.#fanfare.subscribe(room, position ? { position } : {});
-    if (!position) {
-      // What is held was read before the room was joined: it may lack what happened in between.
-      use.ready.then(
-        () => void this.#readAgain(room).catch(() => {}),
-        () => {},
-      );
-    }
-    return () => {
-      this.#positions.set(room, use.position);
-      use.unsubscribe();
-    };
-  };
-
-  /** Everything of a room is out of date. Fulfilled when all that is shown of it has been read again. */
-  #readAgain(room: string): Promise<unknown> {
-    this.#enqueue([{ do: "doubt", of: roomName(room), fields: "all" }]);
-    // At once: what is asked for from now on is not out of date.
-    this.#frames.cancel();
-    return this.#flush();
-  }
-
-  #enqueue(changes: readonly Change[]): void {
-    for (const change of changes) {
-      this.#journal.add(change);
-      this.#waiting.push(change);
-    }
-    if (this.#waiting.length > WAITING_LIMIT) {
-      this.#frames.cancel();
-      void this.#flush().catch(() => {});
-    } else if (this.#waiting.length > 0) {
-      this.#frames.request();
-    }
-  }
-
-  /** Makes all changes that wait; then what has to be read is read. */
-  #flush(): Promise<unknown> {
-    const changes = this.#waiting.splice(0);
+  /** Makes changes; then what has to be read is read. */
+  #makeAll(changes: readonly Change[]): Promise<unknown> {
     const edits = new Edits(changes, this.#policies.policies);
     const outdated = new Set<Query>();
     notifyManager.batch(() => {
@@ -228,14 +168,14 @@ class Binding implements QueryBinding {
     const { action } = event;
     if (action.type === "fetch") {
       this.#end(query);
-      this.#tickets.set(query, this.#journal.begin());
+      this.#tickets.set(query, this.#following.journal.begin());
     } else if (action.type === "error") {
       this.#end(query);
     } else if (action.type === "success" && !action.manual) {
       const ticket = this.#tickets.get(query);
-      const changes = ticket ? this.#journal.since(ticket.start) : [];
+      const changes = ticket ? this.#following.journal.since(ticket.start) : [];
       this.#end(query);
-      this.#correct(query, changes ?? this.#everything());
+      this.#correct(query, changes ?? this.#following.everything());
     }
   }
 
@@ -253,11 +193,7 @@ class Binding implements QueryBinding {
     const ticket = this.#tickets.get(query);
     if (ticket) {
       this.#tickets.delete(query);
-      this.#journal.end(ticket);
+      this.#following.journal.end(ticket);
     }
-  }
-
-  #everything(): Change[] {
-    return [...this.#positions.keys()].map((room) => ({ do: "doubt", of: roomName(room), fields: "all" }));
   }
 }

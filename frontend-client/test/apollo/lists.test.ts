@@ -1,5 +1,5 @@
 import { gql } from "@apollo/client";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { CAMPAIGN, campaign, fakeTime, pass, settle } from "../support.js";
 import { bound, frame, SETTLEMENT, SETTLEMENTS } from "./support.js";
 
@@ -244,6 +244,31 @@ describe("the loss of a campaign", () => {
     expect(one.now()["settlement"]).toMatchObject({ id: "s-001" });
     expect(ids(list.now()["settlements"])).toEqual(["s-001", "s-002"]);
     leave();
+  });
+
+  it("ends a reading that the server refuses by then, and nobody has to handle the refusal", async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => unhandled.push(reason);
+    process.on("unhandledRejection", note);
+    const { server, world, show } = await bound();
+    const one = await show(SETTLEMENT, { id: "s-001" });
+    world.answerMs = 100;
+    // What nobody may see any more is asked for before that is known, by an event and by a stale room.
+    world.hideSettlement("s-001");
+    const entities = [{ entityType: "settlement" as const, entityId: "s-001" }];
+    server.publish("state_invalidated", { campaignId: CAMPAIGN, scope: "entity", entities });
+    await frame();
+    server.invalidate(campaign, "unverified");
+    await frame();
+    expect(world.asked("Settlement")).toBe(2);
+    server.remove(campaign);
+    await pass(1000);
+    expect(one.now()).toEqual({ settlement: null });
+    // They are told when the queue of promises has run empty.
+    vi.useRealTimers();
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("unhandledRejection", note);
+    expect(unhandled).toEqual([]);
   });
 
   it("is not undone by an answer that was given before", async () => {
