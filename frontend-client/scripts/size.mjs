@@ -6,6 +6,8 @@ import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
 
 const LIMIT = 12 * 1024;
+/** All that a release build loads later. The schemas, which development builds check messages against, are not among it. */
+const ON_DEMAND = ["polling", "shared-line"];
 const external = [
   /^socket\.io-client/,
   /^zod/,
@@ -55,6 +57,11 @@ print(`core and React          ${kilobytes(withReact.first)}, at most ${LIMIT / 
 print(`core, React and Apollo  ${kilobytes(withApollo.first)}`);
 for (const [name, bytes] of core.later) {
   print(`  on demand: ${name.padEnd(12)} ${kilobytes(bytes)}`);
+}
+const unexpected = core.later.map(([name]) => name).filter((name) => !ON_DEMAND.includes(name));
+if (unexpected.length > 0) {
+  process.stderr.write(`A release build contains what only development needs: ${unexpected.join(", ")}.\n`);
+  process.exit(1);
 }
 if (withReact.first > LIMIT) {
   process.stderr.write("Core and React are larger than promised.\n");
