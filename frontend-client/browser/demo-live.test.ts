@@ -222,6 +222,8 @@ describe.runIf(isThere && hasBrowser)("the demo", () => {
     ["the socket is killed", "fault-kill"],
     ["the token is refused", "fault-expire"],
     ["nothing can be proved", "fault-stale"],
+    ["the network is cut for a while", "fault-cut-3"],
+    ["everything is delayed", "fault-delay-200"],
   ])("heals by itself when %s", async (_, fault) => {
     const ben = await signIn("ben");
     await ben.goToSettlement(world);

@@ -34,12 +34,35 @@ const PAGES: readonly [name: string, open: (visitor: Visitor) => Promise<void>][
       await visitor.at("edit-name").waitFor();
     },
   ],
+  [
+    "conflict",
+    async (visitor) => {
+      await world.grow();
+      await visitor.at("edit-population").fill("700");
+      await visitor.at("save").click();
+      await visitor.at("conflict").waitFor();
+    },
+  ],
   ["structure", (visitor) => visitor.goToStructure(world)],
   [
     "faults",
     async (visitor) => {
       await visitor.at("faults").locator("summary").click();
       await visitor.at("fault-kill").waitFor();
+    },
+  ],
+  [
+    "notice",
+    async (visitor) => {
+      await visitor.at("fault-cut-30").click();
+      await visitor.at("notices").filter({ hasText: /\S/ }).waitFor();
+    },
+  ],
+  [
+    "gone",
+    async (visitor) => {
+      await visitor.go(`/campaigns/${world.campaignId}/settlements/${world.campaignId}`);
+      await visitor.at("gone").waitFor();
     },
   ],
   [

@@ -34,12 +34,16 @@ export function openBrowser(): Promise<Browser> {
 /** Keeps a picture of the page in `browser/screenshots`, for people to look at. */
 export async function keepScreenshot(page: Page, name: string, fullPage = true): Promise<void> {
   mkdirSync(SCREENSHOTS, { recursive: true });
-  await page.evaluate(() => {
+  await page.evaluate((isWhole) => {
+    if (isWhole) {
+      // Else the bar would be in the middle.
+      window.scrollTo(0, 0);
+    }
     // What is not in the window is not drawn, and would be blank in a picture of the whole page.
     for (const entry of document.querySelectorAll<HTMLElement>(".feed li")) {
       entry.style.contentVisibility = "visible";
     }
-  });
+  }, fullPage);
   await page.screenshot({ path: `${SCREENSHOTS}${name}.png`, fullPage });
 }
 

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
+import { gql } from "@apollo/client";
 import { buildSchema, type DocumentNode, Kind, validate } from "graphql";
 import { describe, expect, it } from "vitest";
 import { campaignPath, routeOf, settlementPath, structurePath } from "../src/routing/routes.js";
+import { newCache } from "../src/world/cache.js";
 import { dayFraction, later, momentOf, seasonOf, spanOf, timeLeft } from "../src/world/calendar.js";
 import * as documents from "../src/world/documents.js";
 import { differences, disputes, pick } from "../src/world/editing.js";
@@ -20,6 +22,25 @@ describe("the documents", () => {
 
   it("are all looked at", () => {
     expect(all.length).toBeGreaterThanOrEqual(13);
+  });
+});
+
+describe("the cache", () => {
+  const query = gql`query ($id: ID!) { settlement(id: $id) { id name } }`;
+  const variables = { id: "s-1" };
+
+  it("answers a page of its own from what a list has read", () => {
+    const cache = newCache();
+    const nodes = [{ __typename: "Settlement", id: "s-1", name: "Ash" }];
+    cache.writeQuery({ query: gql`{ settlements { nodes { id name } } }`, data: { settlements: { nodes } } });
+    expect(cache.readQuery({ query, variables })).toMatchObject({ settlement: { name: "Ash" } });
+  });
+
+  it("has no answer for what it does not know, and says of what is gone that it is gone", () => {
+    const cache = newCache();
+    expect(cache.readQuery({ query, variables })).toBeNull();
+    cache.writeQuery({ query, variables, data: { settlement: null } });
+    expect(cache.readQuery({ query, variables })).toEqual({ settlement: null });
   });
 });
 

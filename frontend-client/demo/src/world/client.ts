@@ -1,16 +1,11 @@
-import {
-  ApolloClient,
-  type FieldFunctionOptions,
-  HttpLink,
-  InMemoryCache,
-  type Reference,
-} from "@apollo/client";
+import { ApolloClient, HttpLink } from "@apollo/client";
 import { createFanfare, type Fanfare } from "@fanfare/client";
 import { bindApolloCache } from "@fanfare/client/apollo";
 import { createWorldTimeStore, type WorldTimeStore } from "@fanfare/client/zustand";
 import { authorized } from "../network/authorized.js";
 import { Network } from "../network/network.js";
 import type { Session, Sessions } from "../session/session.js";
+import { newCache } from "./cache.js";
 
 /** Everything that belongs to one signed-in user. */
 export interface Client {
@@ -60,7 +55,7 @@ function newClient(sessions: Sessions, userId: string): { client: Client; end: (
   });
   const apollo = new ApolloClient({
     link: new HttpLink({ uri: "/graphql", fetch: authorized(sessions, network.fetch) }),
-    cache: new InMemoryCache({ typePolicies: { Query: { fields: BY_ID } } }),
+    cache: newCache(),
   });
   const { unbind } = bindApolloCache(fanfare, apollo);
   const clocks = createWorldTimeStore(fanfare);
@@ -73,17 +68,6 @@ function newClient(sessions: Sessions, userId: string): { client: Client; end: (
   };
   return { client: { fanfare, apollo, network, clocks }, end };
 }
-
-/** What has been read in a list need not be read again for a page of its own. */
-const BY_ID = Object.fromEntries(
-  (["Campaign", "Settlement", "Structure"] as const).map((__typename) => [
-    __typename.toLowerCase(),
-    {
-      read: (known: Reference | undefined, { args, toReference }: FieldFunctionOptions) =>
-        known ?? toReference({ __typename, id: args?.["id"] }),
-    },
-  ]),
-);
 
 /** `?transport=polling` and `?tabs=alone` in the address are for the curious. */
 function transportWish(): { transport?: "socket" | "polling"; shareTabs?: false } {
