@@ -82,16 +82,22 @@ describe.runIf(isThere && hasBrowser)("tabs of one user", () => {
     const made = [await world.grow(), await world.grow()];
     await eventually(async () => expect(await told(tabs)).toEqual(tabs.map(() => made)));
 
-    const leader = await leaderOf(tabs);
-    const others = tabs.filter((tab) => tab !== leader);
-    const closedAt = Date.now();
-    // What happens meanwhile must not be missed.
-    await Promise.all([leader.close(), world.grow().then((population) => made.push(population))]);
-    made.push(await world.grow());
-    await eventually(async () => expect(await told(others)).toEqual(others.map(() => made)));
-    const next = await leaderOf(others);
-    const took = (await ledFrom(next)) - closedAt;
-    expect(took).toBeLessThan(1000);
+    const took: number[] = [];
+    let others = tabs;
+    for (let round = 0; round < 3; round += 1) {
+      const leader = await leaderOf(others);
+      others = others.filter((tab) => tab !== leader);
+      const closedAt = Date.now();
+      // What happens meanwhile must not be missed.
+      await Promise.all([leader.close(), world.grow().then((population) => made.push(population))]);
+      made.push(await world.grow());
+      await eventually(async () => expect(await told(others)).toEqual(others.map(() => made)));
+      const ledAt = await ledFrom(await leaderOf(others));
+      expect(ledAt).toBeGreaterThan(0);
+      took.push(ledAt - closedAt);
+    }
+    // Of three, the middle one: a single pause of the machine says nothing about the tabs.
+    expect(took.sort((a, b) => a - b)[1]).toBeLessThan(1000);
     expect(await staleness(others)).toEqual(others.map(() => []));
     expect(instance.webSockets).toBe(1);
   });
