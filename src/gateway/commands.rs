@@ -27,7 +27,7 @@ pub(super) async fn attend(gateway: Gateway, connection: Arc<Connection>) {
 async fn obey(gateway: &Gateway, connection: &Arc<Connection>, letter: Letter) {
     let command = match Command::parse(&letter.name, letter.payload.as_deref()) {
         Ok(command) => command,
-        Err(problem) => return connection.answer(letter.reply, &Ack::failed(problem, None), false),
+        Err(problem) => return connection.answer(letter.reply, &Ack::failed(problem, None)),
     };
     let (limited, joins) = match &command {
         Command::Subscribe(_) | Command::SubscribeMany(_) => (true, true),
@@ -35,11 +35,11 @@ async fn obey(gateway: &Gateway, connection: &Arc<Connection>, letter: Letter) {
         Command::Unsubscribe(_) | Command::PresenceUnsubscribe(_) | Command::Ping => (false, false),
     };
     if limited && let Err(problem) = connection.limit.take() {
-        return connection.answer(letter.reply, &Ack::failed(problem, None), false);
+        return connection.answer(letter.reply, &Ack::failed(problem, None));
     }
     // From the moment a room is entered its events wait for the answer that says so.
     if joins {
-        connection.way.hold();
+        connection.begin_join();
     }
     let ack = match command {
         Command::Subscribe(wish) => subscribe(gateway, connection, vec![wish]).await.pop(),
@@ -51,7 +51,10 @@ async fn obey(gateway: &Gateway, connection: &Arc<Connection>, letter: Letter) {
         Command::Ping => Some(Ack::Pong { success: true, server_time: gateway.clock().now().into() }),
     };
     let ack = ack.unwrap_or_else(|| Ack::failed(Problem::internal(), None));
-    connection.answer(letter.reply, &ack, joins);
+    match joins {
+        true => connection.answer_join(letter.reply, &ack),
+        false => connection.answer(letter.reply, &ack),
+    }
 }
 
 async fn subscribe_many(gateway: &Gateway, connection: &Arc<Connection>, wishes: Vec<SubscribeRoom>) -> Ack {

@@ -64,6 +64,8 @@ struct Rooms {
     joined: Vec<JoinedRoom>,
     /// Rooms whose presence is watched.
     watched: Vec<(Room, Root)>,
+    /// While a command that enters rooms runs: what the connection was taken out of and not let into again.
+    taken_out: Option<Vec<(Room, UnsubscribeCode)>>,
     ended: bool,
 }
 
@@ -103,9 +105,28 @@ impl Connection {
         self.seat.lease()
     }
 
-    /// Answers a command; `held` when events were held for it.
-    pub(super) fn answer(&self, reply: Reply, ack: &Ack, held: bool) {
-        self.way.answer(reply, &json(ack), held);
+    /// A command begins that may enter rooms: until [`Connection::answer_join`] everything waits that must not
+    /// come before its answer.
+    pub(super) fn begin_join(&self) {
+        self.way.hold();
+        self.rooms().taken_out = Some(Vec::new());
+    }
+
+    /// Answers a command that [`Connection::begin_join`] was called for.
+    ///
+    /// A room that the client was taken out of and let into again meanwhile is not told of as left: after the
+    /// answer that it is in, it would have to believe that it is out.
+    pub(super) fn answer_join(&self, reply: Reply, ack: &Ack) {
+        self.way.answer(reply, &json(ack), true);
+        let taken_out = self.rooms().taken_out.take();
+        for (room, code) in taken_out.into_iter().flatten() {
+            self.notify(&Notice::Unsubscribed(Unsubscribed { room, code }));
+        }
+    }
+
+    /// Answers any other command.
+    pub(super) fn answer(&self, reply: Reply, ack: &Ack) {
+        self.way.answer(reply, &json(ack), false);
     }
 
     /// When the token was issued, if it said so.
@@ -238,11 +259,18 @@ impl Outlet for Connection {
 
     fn joined(&self, root: &Root, room: &Room, head: &Arc<RoomHead>) {
         let joined = JoinedRoom { room: room.clone(), root: root.clone(), head: head.clone() };
-        self.rooms().joined.push(joined);
+        let mut rooms = self.rooms();
+        rooms.joined.push(joined);
+        if let Some(taken_out) = &mut rooms.taken_out {
+            taken_out.retain(|(left, _)| left != room);
+        }
     }
 
     fn removed(&self, room: &Room, code: UnsubscribeCode) {
         self.forget(room);
+        if let Some(taken_out) = &mut self.rooms().taken_out {
+            return taken_out.push((room.clone(), code));
+        }
         self.notify(&Notice::Unsubscribed(Unsubscribed { room: room.clone(), code }));
     }
 }

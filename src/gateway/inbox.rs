@@ -38,7 +38,7 @@ impl Inbox {
     fn receive(&self, value: &Value, reply: Reply) {
         let letter = match read(value, self.gateway.limits().json_depth) {
             Ok((name, payload)) => Letter { name, payload, reply },
-            Err(problem) => return self.connection.answer(reply, &Ack::failed(problem, None), false),
+            Err(problem) => return self.connection.answer(reply, &Ack::failed(problem, None)),
         };
         match self.connection.mailbox.post(letter, self.gateway.limits().mailbox) {
             Posted::Waiting => {}
@@ -48,7 +48,7 @@ impl Inbox {
             Posted::Full(letter) => {
                 metrics::counter!("ws_mailbox_overflows_total").increment(1);
                 let problem = rate_limited(std::time::Duration::from_millis(500));
-                self.connection.answer(letter.reply, &Ack::failed(problem, None), false);
+                self.connection.answer(letter.reply, &Ack::failed(problem, None));
             }
         }
     }

@@ -1,8 +1,12 @@
 //! Who may be in a room, and when that ends.
 
+use fanfare::{
+    protocol::{CampaignId, Event, MembershipChanged, Role, UserId},
+    store::{Store, members},
+};
 use serde_json::json;
 
-use crate::support::{app::TestApp, world::SmallWorld};
+use crate::support::{app::TestApp, hub::origin, world::SmallWorld};
 
 // req: T05
 #[tokio::test]
@@ -154,4 +158,48 @@ async fn subscribing_while_being_removed_never_leaves_anybody_inside() {
         let rest = socket.events_so_far().await;
         assert!(!format!("{rest:?}").contains("Secret"), "{ack} {rest:?}");
     }
+}
+
+/// The removal and the new admission are in the log, and the instance hears of both only by the join itself.
+// req: I8
+#[tokio::test]
+async fn who_is_removed_and_let_in_again_during_a_join_is_in_and_not_told_otherwise() {
+    let app = TestApp::with(&["--head-check-interval", "5s"]).await;
+    let world = SmallWorld::new(&app).await;
+    let mut socket = app.connect("ben").await;
+    let before = socket.subscribe(&world.campaign_room()).await;
+    socket.subscribe(&world.settlement_room()).await;
+    let store = app.store().await;
+    for role in [None, Some(Role::Player)] {
+        // Committed, and never published.
+        change_member(&store, &world.campaign, "ben", role).await;
+    }
+
+    let room = world.campaign_room();
+    let position = json!({ "epoch": before["epoch"], "offset": before["offset"] });
+    let ack = socket.command("subscribe", json!({ "room": room, "position": position })).await;
+    assert_eq!(ack["success"], true, "{ack}");
+    assert_eq!(ack["offset"].as_u64(), before["offset"].as_u64().map(|offset| offset + 2));
+
+    world.rename(&app, "New Town").await;
+    let told = socket.events_so_far().await;
+    let unsubscribed: Vec<&str> = told
+        .iter()
+        .filter(|(name, _)| name == "unsubscribed")
+        .map(|(_, notice)| notice["room"].as_str().unwrap())
+        .collect();
+    assert_eq!(unsubscribed, [world.settlement_room()], "of the room that was not asked for again: {told:?}");
+    assert_eq!(told.last().unwrap().1["payload"]["settlementData"]["name"], "New Town", "{told:?}");
+}
+
+async fn change_member(store: &Store, campaign: &str, user: &str, role: Option<Role>) {
+    let (campaign_id, user_id): (CampaignId, UserId) = (campaign.parse().unwrap(), user.parse().unwrap());
+    let mut tx = store.begin().await.unwrap();
+    let event = MembershipChanged { campaign_id, user_id: user_id.clone(), role };
+    tx.record(Event::MembershipChanged(event), &origin()).await.unwrap();
+    match role {
+        Some(role) => members::put(&mut tx, campaign_id, &user_id, role).await.unwrap(),
+        None => assert!(members::delete(&mut tx, campaign_id, &user_id).await.unwrap()),
+    }
+    tx.commit().await.unwrap();
 }

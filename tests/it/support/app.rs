@@ -9,6 +9,7 @@ use fanfare::{
     clock::Clock,
     config::{self, Environment, Settings},
     gateway::Gateway,
+    store::{Store, StoreOptions},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -107,6 +108,12 @@ impl TestApp {
 
     pub fn gateway(&self) -> Gateway {
         self.gateway.clone()
+    }
+
+    /// The instance's database, opened once more: what is committed here the instance is not told of.
+    pub async fn store(&self) -> Store {
+        let url = format!("sqlite:{}", self.dir.path().join("fanfare.db").display());
+        Store::open(StoreOptions::new(&url), Clock::system()).await.expect("the database")
     }
 
     /// A token of the user's that lasts an hour.

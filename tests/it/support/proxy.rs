@@ -1,136 +1,158 @@
-//! A TCP proxy that can misbehave: swallow what a server says, delay it, or cut everybody off.
+//! A TCP proxy that breaks on demand: between an instance and Redis or PostgreSQL, or before a client.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::watch,
-    task::JoinHandle,
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::{mpsc, watch},
+    time::{Instant, sleep_until, timeout},
 };
 
-/// Stands in front of a server on this machine. Ends with the value.
-pub struct Proxy {
-    pub address: SocketAddr,
-    state: Arc<State>,
-    accepting: JoinHandle<()>,
+/// What happens to the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// They pass.
+    Open,
+    /// Connections are cut, and new ones are cut at once.
+    Cut,
+    /// Connections stay, new ones are accepted, and nothing arrives on either side.
+    Swallow,
+    /// What the server says is lost; what the client says arrives.
+    SwallowAnswers,
+    /// Both ways take so much longer.
+    Delay(Duration),
+    /// One byte a second from the server.
+    Trickle,
+    /// The client stops reading.
+    Stall,
 }
 
+/// A proxy before one address. It ends with the test.
+pub struct Proxy {
+    pub address: SocketAddr,
+    state: watch::Sender<State>,
+}
+
+#[derive(Debug, Clone, Copy)]
 struct State {
-    server: u16,
-    swallows: AtomicBool,
-    refuses: AtomicBool,
-    delay_ms: AtomicU64,
-    cut: watch::Sender<u64>,
+    mode: Mode,
+    /// How often everybody was cut off.
+    cuts: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    ToServer,
+    ToClient,
 }
 
 impl Proxy {
-    /// In front of the server on this port of the loopback.
-    pub async fn to(server: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let state = Arc::new(State {
-            server,
-            swallows: AtomicBool::new(false),
-            refuses: AtomicBool::new(false),
-            delay_ms: AtomicU64::new(0),
-            cut: watch::Sender::new(0),
-        });
-        let (address, serving) = (listener.local_addr().unwrap(), state.clone());
-        let accepting = tokio::spawn(async move {
+    /// Passes connections on to `target`.
+    pub async fn before(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let state = watch::Sender::new(State { mode: Mode::Open, cuts: 0 });
+        let watched = state.subscribe();
+        tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                if !serving.refuses.load(Ordering::SeqCst) {
-                    tokio::spawn(serving.clone().carry(client));
-                }
+                tokio::spawn(carry(client, target, watched.clone()));
             }
         });
-        Self { address, state, accepting }
+        Self { address, state }
     }
 
-    /// Whether what the server says disappears, on present and on new connections, which stay open.
-    pub fn swallow(&self, swallows: bool) {
-        self.state.swallows.store(swallows, Ordering::SeqCst);
+    /// From now on, also for the connections that stand.
+    pub fn set(&self, mode: Mode) {
+        self.state.send_modify(|state| {
+            state.mode = mode;
+            state.cuts += u64::from(mode == Mode::Cut);
+        });
     }
 
-    /// Cuts every connection, and closes new ones until told otherwise.
-    pub fn partition(&self, partitioned: bool) {
-        self.state.refuses.store(partitioned, Ordering::SeqCst);
-        if partitioned {
-            self.cut();
-        }
-    }
-
-    /// Cuts every connection.
-    pub fn cut(&self) {
-        self.state.cut.send_modify(|count| *count += 1);
-    }
-
-    /// How much later everything arrives, each way.
-    pub fn delay(&self, delay: Duration) {
-        self.state.delay_ms.store(delay.as_millis().try_into().unwrap(), Ordering::SeqCst);
+    /// Cuts every connection; new ones pass.
+    pub fn reset(&self) {
+        self.set(Mode::Cut);
+        self.set(Mode::Open);
     }
 }
 
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.accepting.abort();
-        self.cut();
+async fn carry(client: TcpStream, target: SocketAddr, state: watch::Receiver<State>) {
+    let State { mode, cuts } = *state.borrow();
+    if mode == Mode::Cut {
+        return;
+    }
+    let Ok(server) = TcpStream::connect(target).await else { return };
+    client.set_nodelay(true).ok();
+    server.set_nodelay(true).ok();
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let mut until_cut = state.clone();
+    // Either end takes the other with it, and so does a cut.
+    tokio::select! {
+        () = pump(from_client, to_server, Way::ToServer, state.clone()) => {}
+        () = pump(from_server, to_client, Way::ToClient, state) => {}
+        _ = until_cut.wait_for(|state| state.cuts != cuts) => {}
     }
 }
 
-impl State {
-    async fn carry(self: Arc<Self>, mut client: TcpStream) {
-        let mut cut = self.cut.subscribe();
-        let Ok(mut server) = TcpStream::connect(("127.0.0.1", self.server)).await else { return };
-        client.set_nodelay(true).ok();
-        server.set_nodelay(true).ok();
-        let (from_client, to_client) = client.split();
-        let (from_server, to_server) = server.split();
-        tokio::select! {
-            () = self.pump(from_client, to_server, false) => {}
-            () = self.pump(from_server, to_client, true) => {}
-            _ = cut.changed() => {}
+async fn pump(from: OwnedReadHalf, to: OwnedWriteHalf, way: Way, state: watch::Receiver<State>) {
+    let (chunks, waiting) = mpsc::channel(16);
+    tokio::select! {
+        () = read(from, chunks, way, state.clone()) => {}
+        () = write(to, waiting, way, state) => {}
+    }
+}
+
+async fn read(
+    mut from: OwnedReadHalf,
+    chunks: mpsc::Sender<(Instant, Vec<u8>)>,
+    way: Way,
+    mut state: watch::Receiver<State>,
+) {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        if way == Way::ToClient && state.wait_for(|state| state.mode != Mode::Stall).await.is_err() {
+            return;
+        }
+        let count = match from.read(&mut buffer).await {
+            Ok(0) | Err(_) => return,
+            Ok(count) => count,
+        };
+        let due = match state.borrow().mode {
+            Mode::Swallow => continue,
+            Mode::SwallowAnswers if way == Way::ToClient => continue,
+            Mode::Delay(delay) => Instant::now() + delay,
+            Mode::Open | Mode::Cut | Mode::SwallowAnswers | Mode::Trickle | Mode::Stall => Instant::now(),
+        };
+        if chunks.send((due, buffer[..count].to_vec())).await.is_err() {
+            return;
         }
     }
+}
 
-    /// Bytes are late by the delay but not slow: reading goes on meanwhile.
-    async fn pump(
-        &self,
-        mut from: impl AsyncReadExt + Unpin,
-        mut to: impl AsyncWriteExt + Unpin,
-        may_swallow: bool,
-    ) {
-        let (sender, mut chunks) = tokio::sync::mpsc::unbounded_channel::<(tokio::time::Instant, Vec<u8>)>();
-        let reading = async {
-            let mut buffer = vec![0; 64 << 10];
-            while let Ok(count @ 1..) = from.read(&mut buffer).await {
-                if may_swallow && self.swallows.load(Ordering::SeqCst) {
-                    continue;
-                }
-                let due =
-                    tokio::time::Instant::now() + Duration::from_millis(self.delay_ms.load(Ordering::SeqCst));
-                if sender.send((due, buffer[..count].to_vec())).is_err() {
-                    return;
-                }
+async fn write(
+    mut to: OwnedWriteHalf,
+    mut chunks: mpsc::Receiver<(Instant, Vec<u8>)>,
+    way: Way,
+    mut state: watch::Receiver<State>,
+) {
+    while let Some((due, chunk)) = chunks.recv().await {
+        sleep_until(due).await;
+        let mut rest = &chunk[..];
+        while let [_, ..] = rest {
+            let trickles = way == Way::ToClient && state.borrow_and_update().mode == Mode::Trickle;
+            let piece = if trickles { 1 } else { rest.len() };
+            if to.write_all(&rest[..piece]).await.is_err() {
+                return;
             }
-        };
-        let writing = async {
-            while let Some((due, chunk)) = chunks.recv().await {
-                tokio::time::sleep_until(due).await;
-                if to.write_all(&chunk).await.is_err() {
-                    return;
-                }
+            rest = &rest[piece..];
+            if trickles {
+                timeout(Duration::from_secs(1), state.changed()).await.ok();
             }
-        };
-        tokio::select! {
-            () = reading => {}
-            () = writing => {}
         }
     }
 }
