@@ -306,6 +306,20 @@ async fn many_joins_at_once_are_all_answered_and_all_follow(buses: Buses) {
     }
 }
 
+/// An instance that is behind would never catch up if it worked for those who have stopped waiting and asked again.
+#[tokio::test]
+async fn a_join_that_nobody_waits_for_any_more_is_not_worked_on() {
+    let fixture = Fixture::new(Carrier::memory()).await;
+    let (ada, ben) = (Recorder::new("ada"), Recorder::new("ben"));
+    fixture.join(&ada, None).await.unwrap();
+    // Asked, and given up before the root's task has its turn.
+    assert!(futures_util::poll!(Box::pin(fixture.join(&ben, None))).is_pending());
+    fixture.join(&ada, None).await.unwrap();
+    assert_eq!(ben.entered(), 0);
+    fixture.join(&ben, None).await.unwrap();
+    assert_eq!(ben.entered(), 1);
+}
+
 async fn a_root_without_listeners_is_let_go_and_can_come_back(buses: Buses) {
     let options = HubOptions { linger: Duration::from_millis(20), ..HubOptions::default() };
     let fixture = Fixture::over(buses.carrier().await, options).await;

@@ -27,7 +27,13 @@ impl RootTask {
     /// room stands. Present subscribers are brought up to that place first, then the new ones are
     /// registered there.
     pub(super) async fn answer_joins(&mut self) {
+        // Whoever has stopped waiting has asked again, perhaps: answering them too would keep an instance that is
+        // behind from ever catching up.
+        self.state.joins.retain(|join| !join.reply.is_closed());
         let count = self.state.joins.len().min(JOINS_A_READ);
+        if count == 0 {
+            return;
+        }
         let joins: Vec<Join> = self.state.joins.drain(..count).collect();
         let rooms: HashSet<&Room> =
             joins.iter().flat_map(|join| &join.rooms).map(|wish| &wish.room).collect();

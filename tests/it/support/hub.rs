@@ -1,7 +1,10 @@
 //! A hub over a real log with connections that remember, fed by whatever bus a test wants.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -38,6 +41,7 @@ pub struct Recorder {
     user: UserId,
     seen: Mutex<Vec<Seen>>,
     texts: Mutex<Vec<String>>,
+    entered: AtomicUsize,
     changed: Notify,
 }
 
@@ -48,6 +52,7 @@ impl Recorder {
             user: user.parse().unwrap(),
             seen: Mutex::default(),
             texts: Mutex::default(),
+            entered: AtomicUsize::new(0),
             changed: Notify::new(),
         })
     }
@@ -64,6 +69,11 @@ impl Recorder {
     /// The texts of the events seen.
     pub fn texts(&self) -> Vec<String> {
         self.texts.lock().unwrap().clone()
+    }
+
+    /// How often it was let into a room.
+    pub fn entered(&self) -> usize {
+        self.entered.load(Ordering::SeqCst)
     }
 
     /// Waits until what was seen satisfies `done`.
@@ -111,7 +121,9 @@ impl Outlet for Recorder {
     fn notify(&self, notice: &Notice) {
         self.push(Seen::Notice(notice.clone()));
     }
-    fn joined(&self, _: &Root, _: &Room, _: &Arc<RoomHead>) {}
+    fn joined(&self, _: &Root, _: &Room, _: &Arc<RoomHead>) {
+        self.entered.fetch_add(1, Ordering::SeqCst);
+    }
     fn removed(&self, room: &Room, code: UnsubscribeCode) {
         self.push(Seen::Removed(room.clone(), code));
     }
