@@ -18,17 +18,18 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use super::{
-    proxy::Proxy,
-    viewer::{Manner, Place, Viewer},
-};
+use super::viewer::{Manner, Place, Viewer};
 use crate::support::{
     postgres,
     process::{Process, fanfare},
+    proxy::Proxy,
     redis::Redis,
 };
 
 const SECRET: &str = "a-secret-for-drills-that-is-long-enough";
+
+/// How many lines of an instance's log a failed drill shows.
+const WARNINGS_SHOWN: usize = 20;
 
 /// What a drill works on.
 pub struct Cluster {
@@ -109,7 +110,7 @@ impl Cluster {
             let instance = Instance {
                 process: None,
                 address: free_address(),
-                redis: Proxy::before(cluster.redis_address()).await,
+                redis: Proxy::before(cluster.redis.address()).await,
                 postgres: Proxy::before(cluster.postgres_address()).await,
             };
             cluster.instances.push(instance);
@@ -119,10 +120,6 @@ impl Cluster {
         }
         cluster.world = cluster.make_world().await;
         Some(cluster)
-    }
-
-    fn redis_address(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.redis.port()))
     }
 
     fn postgres_address(&self) -> SocketAddr {
@@ -342,6 +339,22 @@ impl Cluster {
     pub async fn remove_member(&self, index: usize, campaign: &str, user: &str) {
         let remove = "mutation($c: ID!, $u: ID!) { removeMember(campaignId: $c, userId: $u) }";
         self.graphql(index, "ada", remove, json!({ "c": campaign, "u": user })).await;
+    }
+}
+
+impl Drop for Cluster {
+    /// A drill that fails shows what the instances had to say.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for (index, instance) in self.instances.iter_mut().enumerate() {
+            let Some(process) = instance.process.take() else { continue };
+            let logs = process.end();
+            let warnings: Vec<&str> = logs.lines().filter(|line| !line.contains("\"INFO\"")).collect();
+            let last = warnings.len().saturating_sub(WARNINGS_SHOWN);
+            eprintln!("instance {index}, {} warnings:\n{}", warnings.len(), warnings[last..].join("\n"));
+        }
     }
 }
 

@@ -69,6 +69,11 @@ pub fn parameter(name: &str, default: u64) -> u64 {
     }
 }
 
+/// What so many percent of the sorted values, of which there must be some, do not exceed.
+pub fn percentile<T: Copy>(sorted: &[T], percent: usize) -> T {
+    sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]
+}
+
 impl Drill {
     /// Starts the cluster, and viewers that have entered their rooms on all instances, under load.
     pub async fn start(name: &'static str, shape: Shape, viewers: usize, per_second: u32) -> Option<Self> {
@@ -187,8 +192,7 @@ impl Drill {
         let mut all: Vec<u64> = Vec::new();
         self.viewers.iter().for_each(|viewer| all.extend(&viewer.record().latencies));
         all.sort_unstable();
-        let index = (all.len() * percent / 100).min(all.len().saturating_sub(1));
-        all.get(index).map(|millis| Duration::from_millis(*millis))
+        (!all.is_empty()).then(|| Duration::from_millis(percentile(&all, percent)))
     }
 
     /// Ends the load, waits for everybody, and compares all that happened with the log.

@@ -3,36 +3,29 @@
 use std::time::Duration;
 
 use fanfare::protocol::Offset;
+use futures_util::future::join_all;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::{
     cluster::Shape,
-    drill::{Bounds, Drill, hold, parameter},
-    proxy::Mode,
-    viewer::Viewer,
+    drill::{Bounds, Drill, hold, parameter, percentile},
+    viewer::{Record, Viewer},
 };
+use crate::support::proxy::Mode;
 
 /// Killed in the middle of broadcasts: its clients are elsewhere within five seconds, with everything.
 // req: N36 T21 T27 I4 I6 I7 I12
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a machine of its own: part of `make soak`"]
 async fn drill_1_instances_are_killed() {
-    let Some(mut drill) = Drill::start("1 kill", Shape::default(), 60, 40).await else { return };
+    let count = parameter("FANFARE_DRILL_KILL_CLIENTS", 200) as usize;
+    let Some(mut drill) = Drill::start("1 kill", Shape::default(), count, 40).await else { return };
     for victim in [0, 1] {
-        let begun = Instant::now();
-        drill.cluster.kill(victim);
-        // Everybody is back, on the other one.
-        let heads = drill.cluster.heads().await;
-        let mut times = Vec::new();
-        for viewer in &drill.viewers {
-            let deadline = begun + Duration::from_secs(20);
-            assert!(viewer.until(deadline, |record| Viewer::has(record, &heads)).await, "back in time");
-            times.push(begun.elapsed());
-        }
-        let last = *times.last().expect("viewers");
-        drill.note(&format!("kill -9 of instance {victim} in mid-broadcast"), None, last, String::new());
-        assert!(last < Duration::from_secs(8), "{last:?}");
+        let times = killed_under_its_viewers(&mut drill, victim).await;
+        let (p50, p99, last) = (percentile(&times, 50), percentile(&times, 99), times[times.len() - 1]);
+        let note = format!("{} clients back with everything after p50 {p50:.1?}, p99 {p99:.1?}", times.len());
+        drill.note(&format!("kill -9 of instance {victim} in mid-broadcast"), None, last, note);
+        assert!(p99 < Duration::from_secs(15), "{p99:?}");
         drill.cluster.run(victim);
         drill.caught_up(Duration::from_secs(10)).await;
     }
@@ -40,44 +33,66 @@ async fn drill_1_instances_are_killed() {
     drill.finish().await;
 }
 
-/// The event is in the log, and the instance is dead before it hears of that: nobody publishes it.
+/// Kills the instance; how long each of its viewers needed from then on to be elsewhere with everything that was
+/// committed, sorted.
+async fn killed_under_its_viewers(drill: &mut Drill, victim: usize) -> Vec<Duration> {
+    let there = |viewer: &&Viewer| {
+        let record = viewer.record();
+        record.connected && record.at == victim
+    };
+    let begun = Instant::now();
+    let lost: Vec<(&Viewer, usize)> =
+        drill.viewers.iter().filter(there).map(|viewer| (viewer, viewer.record().connections)).collect();
+    assert!(lost.len() * 3 >= drill.viewers.len(), "{} viewers are on instance {victim}", lost.len());
+    drill.cluster.kill(victim);
+    let heads = drill.cluster.heads().await;
+    let back = lost.into_iter().map(async |(viewer, before)| {
+        let is_back = |record: &Record| record.connections > before && Viewer::has(record, &heads);
+        assert!(viewer.until(begun + Duration::from_secs(30), is_back).await, "back in time");
+        begun.elapsed()
+    });
+    let mut times = join_all(back).await;
+    times.sort_unstable();
+    times
+}
+
+/// The event is in the log, and the instance is dead before it hears of that: nobody publishes it. Nothing follows
+/// it that would show the gap, so that the comparison of heads alone brings it.
 async fn killed_between_commit_and_publish(drill: &mut Drill) {
-    // What PostgreSQL says takes so long to arrive that the commit is seen here first.
-    drill.cluster.instances[0].postgres.set(Mode::Delay(Duration::from_millis(80)));
+    drill.pause_load().await;
+    drill.caught_up(Duration::from_secs(10)).await;
     let name = "committed, never published";
     let room = drill.cluster.rooms().pop().expect("the campaign");
-    let mut seen = drill.cluster.heads().await[&room.to_string()].offset;
+    let before = drill.cluster.heads().await[&room.to_string()].offset;
+    drill.cluster.instances[1].postgres.set(Mode::LoseCommits);
     let body = json!({
         "query": "mutation($s: ID!, $n: String!) { updateSettlement(id: $s, input: { name: $n }) { id } }",
         "variables": { "s": drill.cluster.world.settlements[0], "n": name },
     });
     let cluster = &drill.cluster;
-    let request = cluster.http.post(format!("{}/graphql", cluster.url(0))).bearer_auth(cluster.token("ada"));
+    let request = cluster.http.post(format!("{}/graphql", cluster.url(1))).bearer_auth(cluster.token("ada"));
     let asked = tokio::spawn(request.json(&body).send());
-    let deadline = Instant::now() + Duration::from_secs(10);
-    'committed: loop {
-        assert!(Instant::now() < deadline, "the change is committed");
-        for event in cluster.store.events_of_room(&room, Offset(seen), 100).await.expect("the log") {
-            seen = event.offset().0;
-            if event.json.get().contains(name) {
-                break 'committed;
-            }
-        }
-        sleep(Duration::from_millis(2)).await;
-    }
-    drill.cluster.kill(0);
+    cluster
+        .until("the change is committed", Duration::from_secs(10), async |cluster| {
+            let log = cluster.store.events_of_room(&room, Offset(before), 100).await.expect("the log");
+            log.iter().any(|event| event.json.get().contains(name))
+        })
+        .await;
+    assert!(!asked.is_finished(), "the instance waits for PostgreSQL's word");
+    drill.cluster.kill(1);
     let begun = Instant::now();
     assert!(asked.await.expect("a request").is_err(), "the change is not answered");
-    drill.cluster.instances[0].postgres.set(Mode::Open);
+    drill.cluster.instances[1].postgres.set(Mode::Open);
     drill.caught_up(Duration::from_secs(15)).await;
     drill.note("kill -9 between commit and publish", None, begun.elapsed(), String::new());
-    drill.cluster.run(0);
+    drill.cluster.run(1);
+    drill.resume_load(40);
+    sleep(hold(500)).await;
 }
 
 /// SIGTERM with many clients: told to move, closed in paced batches, gone within 30 s, nothing lost.
 // req: T27 P09 I6 I13
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a machine of its own: part of `make soak`"]
 async fn drill_1_sigterm_with_many_clients() {
     let shape = Shape { settings: vec![("FANFARE_DRAIN_TIMEOUT", "20s")], ..Shape::default() };
     let Some(mut drill) = Drill::start("1 drain", shape, 0, 5).await else { return };

@@ -8,10 +8,9 @@ use tokio::time::{Instant, sleep};
 use super::{
     cluster::{Cluster, Shape},
     drill::{Drill, hold},
-    proxy::Mode,
     viewer::Viewer,
 };
-use crate::support::socket::Socket;
+use crate::support::{proxy::Mode, socket::Socket};
 
 /// How many of a member's viewers are in a room.
 fn inside(viewers: &[Viewer], user: &str) -> usize {

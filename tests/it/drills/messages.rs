@@ -79,7 +79,6 @@ fn changed(payload: &[u8]) -> Vec<u8> {
 /// Only what is in the log is delivered, once and in order.
 // req: T21 N36 I3 I4 I5
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a machine of its own: part of `make soak`"]
 async fn drill_4_messages_are_repeated_delayed_and_forged() {
     let Some(mut drill) = Drill::start("4 messages", Shape::default(), 20, 40).await else { return };
     let meddling = meddle(&drill.cluster);

@@ -1,7 +1,8 @@
 //! The fault drills: real instances, Redis and PostgreSQL as processes of their own, broken one way after
 //! another under a steady load, and an oracle that compares what every client applied with the log.
 //!
-//! `viewer` is a client that behaves as the TypeScript client does and writes down what it went through;
+//! `viewer` is a client that behaves as the TypeScript client does and writes down what it went through, over the
+//! connections in `session`, from what `wire` reads;
 //! `cluster` starts the processes and the proxies between them; `drill` runs faults and measures how long
 //! everybody needs to have everything again; `oracle` decides. One file a subject holds the drills.
 //!
@@ -17,9 +18,9 @@ mod messages;
 mod nginx;
 mod oracle;
 mod postgres_faults;
-mod proxy;
 mod races;
 mod readers;
 mod redis_faults;
 mod session;
 mod viewer;
+mod wire;

@@ -29,7 +29,6 @@ async fn ask(cluster: &Cluster) -> (Duration, Value) {
 
 // req: N36 T21 I6 I12
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a machine of its own: part of `make soak`"]
 async fn drill_3_the_database_fails() {
     let Some(mut drill) = Drill::start("3 postgres", Shape::default(), 30, 30).await else { return };
     let healed = Bounds::recovered_within(15);

@@ -9,14 +9,14 @@ use super::{
     cluster::{Cluster, MEMBERS, Shape},
     drill::{Drill, hold, parameter},
     nginx::Nginx,
-    proxy::{Mode, Proxy},
     viewer::{Manner, Viewer},
 };
+use crate::support::proxy::{Mode, Proxy};
 
-/// Changes that are large on the wire, through both instances.
+/// Changes that are large on the wire, through both instances; the last ones are small again.
 async fn describe(cluster: &Cluster, count: usize) {
-    let text = "x".repeat(32 << 10);
     for n in 0..count {
+        let text = "x".repeat(if n + 2 < count { 15 << 10 } else { 1 });
         let change = "mutation($s: ID!, $v: JSONObject!) {
             updateSettlement(id: $s, input: { variables: $v }) { id } }";
         let settlement = &cluster.world.settlements[n % 2];
@@ -28,12 +28,11 @@ async fn describe(cluster: &Cluster, count: usize) {
 /// Each is closed within 15 s, disturbs nobody, and has everything once it reads again.
 // req: N33 T21 I11 I13
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a machine of its own: part of `make soak`"]
 async fn drill_5_readers_that_do_not_read() {
     let settings = vec![
         ("FANFARE_WRITE_STALL_TIMEOUT", "3s"),
         ("FANFARE_PING_INTERVAL", "3s"),
-        ("FANFARE_PING_TIMEOUT", "3s"),
+        ("FANFARE_PING_TIMEOUT", "6s"),
     ];
     let shape = Shape { settings, ..Shape::default() };
     let Some(mut drill) = Drill::start("5 readers", shape, 20, 20).await else { return };
@@ -70,13 +69,13 @@ async fn drill_5_readers_that_do_not_read() {
         proxies[begin..].iter().for_each(|proxy: &Proxy| proxy.set(mode));
         drill.forget_latencies();
         let begun = Instant::now();
-        describe(&drill.cluster, 80).await;
-        let what = format!("{fault} are closed");
-        drill
-            .cluster
-            .until(&what, Duration::from_secs(15), async |cluster| closed(cluster).await - before >= 6.0)
-            .await;
-        let closing = begun.elapsed();
+        let closing = async {
+            let what = format!("{fault} are closed");
+            let all_closed = async |cluster: &Cluster| closed(cluster).await - before >= 6.0;
+            drill.cluster.until(&what, Duration::from_secs(15), all_closed).await;
+            begun.elapsed()
+        };
+        let (closing, ()) = tokio::join!(closing, describe(&drill.cluster, 80));
         let others = drill.latency(99);
         let healed = Instant::now();
         proxies[begin..].iter().for_each(Proxy::reset);
@@ -95,11 +94,10 @@ async fn drill_5_readers_that_do_not_read() {
 /// of them without a read of the database for events.
 // req: P09 T27 N33 I6
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a machine of its own: part of `make soak`"]
 async fn drill_5_a_storm_of_reconnects() {
     let Some(mut drill) = Drill::start("5 storm", Shape::default(), 0, 5).await else { return };
     let Some(mut nginx) = Nginx::before(&drill.cluster, "a storm of reconnects").await else { return };
-    let count = parameter("FANFARE_DRILL_STORM_CLIENTS", 5_000) as usize;
+    let count = parameter("FANFARE_DRILL_STORM_CLIENTS", 1_000) as usize;
     let limit = Duration::from_secs(parameter("FANFARE_DRILL_STORM_SECONDS", 60));
     drill.viewers = drill.cluster.viewers(count, &[nginx.url()], |_| 0);
     drill.caught_up(Duration::from_secs(120)).await;

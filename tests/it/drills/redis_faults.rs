@@ -9,8 +9,8 @@ use tokio::time::sleep;
 use super::{
     cluster::{Cluster, Shape},
     drill::{Bounds, Drill, hold},
-    proxy::Mode,
 };
+use crate::support::proxy::Mode;
 
 /// While Redis is away, events arrive by the head check, twice a second. The figure to reach is 1 s at the
 /// 99th percentile; a machine with other work gets some more.

@@ -8,7 +8,6 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use rand::Rng;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{
     net::TcpStream,
@@ -20,8 +19,11 @@ use tokio_tungstenite::{
     tungstenite::{self, Message},
 };
 
-use super::viewer::{Manner, Place, Record, Step, Wire};
-use crate::support::socket::{Packet, parse};
+use super::{
+    viewer::{Manner, Place, Record, Step},
+    wire::{Answer, Heard, Wire},
+};
+use crate::support::socket::Packet;
 
 /// An answer has to come by then, or the connection counts as lost.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
@@ -65,13 +67,16 @@ impl Life {
     pub async fn run(self) {
         let (mut attempt, mut turn) = (0_u32, self.manner.first_url);
         loop {
-            let url = &self.manner.urls[turn % self.manner.urls.len()];
+            let at = turn % self.manner.urls.len();
             turn += 1;
-            let end = match timeout(ANSWER_LIMIT, self.connect(url)).await {
+            let end = match timeout(ANSWER_LIMIT, self.connect(&self.manner.urls[at])).await {
                 Ok(Ok(mut session)) => {
                     attempt = 0;
-                    self.record().connections += 1;
-                    self.record().connected = true;
+                    {
+                        let mut record = self.record();
+                        record.connections += 1;
+                        (record.connected, record.at) = (true, at);
+                    }
                     session.ask_for_all();
                     let end = session.follow().await;
                     let mut record = self.record();
@@ -119,7 +124,8 @@ impl Life {
         let silence = Duration::from_secs(30);
         let mut session = Session { life: self, stream, next_ack: 0, asking: None, leave_at: None, silence };
         loop {
-            match session.packet().await? {
+            let Heard::Packet(packet) = session.hear().await? else { continue };
+            match packet {
                 Packet::Open(open) => {
                     let millis = |name: &str| open[name].as_u64().unwrap_or(20_000);
                     session.silence = Duration::from_millis(millis("pingInterval") + millis("pingTimeout"));
@@ -140,16 +146,16 @@ impl Session<'_> {
         self.stream.send(Message::text(text)).await.ok();
     }
 
-    /// The next packet. Pings are answered.
-    async fn packet(&mut self) -> Result<Packet, End> {
+    /// The next message. Pings are answered.
+    async fn hear(&mut self) -> Result<Heard, End> {
         loop {
             match self.stream.next().await {
                 Some(Ok(Message::Text(text))) => {
-                    let packet = parse(&text);
-                    if packet == Packet::Ping {
+                    let heard = Heard::of(&text);
+                    if matches!(heard, Heard::Packet(Packet::Ping)) {
                         self.send("3".into()).await;
                     }
-                    return Ok(packet);
+                    return Ok(heard);
                 }
                 Some(Ok(Message::Close(_))) | None => return Err(End::Lost("closed".into())),
                 Some(Ok(_)) => {}
@@ -178,9 +184,9 @@ impl Session<'_> {
                 [asks, answer, self.leave_at, Some(heard_at + self.silence)].into_iter().flatten().min()
             };
             let due = due.unwrap_or(heard_at + self.silence);
-            let packet = tokio::select! {
-                packet = self.packet() => match packet {
-                    Ok(packet) => packet,
+            let heard = tokio::select! {
+                heard = self.hear() => match heard {
+                    Ok(heard) => heard,
                     Err(end) => return end,
                 },
                 () = sleep_until(due) => {
@@ -198,11 +204,21 @@ impl Session<'_> {
                 }
             };
             heard_at = Instant::now();
-            match packet {
-                Packet::Event(name, value) => self.take_event(&name, &value),
-                Packet::Ack(number, value) => self.take_answer(number, &value),
-                Packet::Disconnect | Packet::Close => return End::Lost("ended by the server".into()),
-                Packet::Ping | Packet::Open(_) | Packet::Connect(_) | Packet::ConnectError(_) => {}
+            match heard {
+                Heard::Event(wire) => {
+                    let mut record = self.life.record();
+                    record.latencies.extend(wire.age());
+                    record.apply(&wire, true);
+                }
+                Heard::Answer(number, answer) => self.take_answer(number, &answer),
+                Heard::Packet(Packet::Event(name, value)) => self.take_notice(&name, &value),
+                Heard::Packet(Packet::Disconnect | Packet::Close) => {
+                    return End::Lost("ended by the server".into());
+                }
+                Heard::Packet(Packet::Ack(..)) => return End::Lost("an answer that says nothing".into()),
+                Heard::Packet(
+                    Packet::Ping | Packet::Open(_) | Packet::Connect(_) | Packet::ConnectError(_),
+                ) => {}
             }
             self.life.changed.notify_waiters();
         }
@@ -237,10 +253,10 @@ impl Session<'_> {
         self.send(text).await;
     }
 
-    fn take_answer(&mut self, number: u64, answer: &Value) {
+    fn take_answer(&mut self, number: u64, answer: &Answer) {
         let Some((_, rooms, _)) = self.asking.take_if(|(asked, ..)| *asked == number) else { return };
         let mut record = self.life.record();
-        let Some(results) = answer["results"].as_array() else {
+        let Some(results) = &answer.results else {
             for room in rooms {
                 let seat = record.seats.get_mut(&room).expect("its own room");
                 seat.ask_at = Some(Instant::now() + ASK_AGAIN);
@@ -248,12 +264,12 @@ impl Session<'_> {
             return;
         };
         // Recovered events of several rooms go out in the order of their root.
-        let mut missed: BTreeMap<u64, Wire> = BTreeMap::new();
+        let mut missed: BTreeMap<u64, &Arc<Wire>> = BTreeMap::new();
         for (room, result) in rooms.iter().zip(results) {
             let seat = record.seats.get_mut(room).expect("its own room");
-            if result["success"] != true {
-                let code = result["code"].as_str().unwrap_or("none").to_owned();
-                let wait = result["retryAfterMs"].as_u64().map_or(ASK_AGAIN, Duration::from_millis);
+            if !result.success {
+                let code = result.code.clone().unwrap_or_else(|| "none".to_owned());
+                let wait = result.retry_after_ms.map_or(ASK_AGAIN, Duration::from_millis);
                 seat.ask_at = Some(Instant::now() + wait.max(ASK_AGAIN));
                 seat.live = false;
                 if code == "not_found" {
@@ -264,29 +280,22 @@ impl Session<'_> {
                 }
                 continue;
             }
-            let place = Place {
-                epoch: result["epoch"].as_str().unwrap_or_default().to_owned(),
-                offset: result["offset"].as_u64().unwrap_or_default(),
-            };
-            let recovered = result["recovered"] == true;
-            for event in result["events"].as_array().into_iter().flatten() {
-                if let Ok(wire) = Wire::deserialize(event) {
-                    missed.insert(wire.root_offset(), wire);
-                }
-            }
+            missed.extend(result.events.iter().map(|wire| (wire.root_offset, wire)));
+            let place = Place { epoch: result.epoch.clone(), offset: result.offset };
+            let recovered = result.recovered;
             seat.steps.push(Step::Entered { epoch: place.epoch.clone(), offset: place.offset, recovered });
             seat.live = true;
             if !recovered {
                 seat.place = Some(place);
             }
         }
-        for wire in missed.values() {
+        for wire in missed.into_values() {
             record.apply(wire, false);
         }
         record.settle();
     }
 
-    fn take_event(&mut self, name: &str, value: &Value) {
+    fn take_notice(&mut self, name: &str, value: &Value) {
         let mut record = self.life.record();
         let room = value["room"].as_str().map(str::to_owned);
         match name {
@@ -312,12 +321,7 @@ impl Session<'_> {
                 self.leave_at = Some(Instant::now() + after);
             }
             "welcome" | "token_expiring" | "presence" => {}
-            _ => {
-                if let Ok(wire) = Wire::deserialize(value) {
-                    record.latencies.extend(wire.age());
-                    record.apply(&wire, true);
-                }
-            }
+            other => panic!("{other} is neither an event nor a notice: {value}"),
         }
     }
 }

@@ -8,12 +8,10 @@ use std::{
     time::Duration,
 };
 
-use fanfare::clock::Clock;
-use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 use tokio::{sync::Notify, task::JoinHandle, time::Instant};
 
-use super::session::Life;
+use super::{session::Life, wire::Wire};
 
 /// What a viewer went through in a room, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +54,7 @@ pub struct Seat {
     /// Heads that named events which should have been here. The server promises that there are none.
     pub behind_heads: usize,
     /// Events that wait for the answer to a join.
-    pub waiting: BTreeMap<u64, Wire>,
+    pub waiting: BTreeMap<u64, Arc<Wire>>,
     /// When to ask for the room.
     pub ask_at: Option<Instant>,
 }
@@ -69,6 +67,8 @@ pub struct Record {
     pub state: HashMap<String, (u64, String)>,
     pub connections: usize,
     pub connected: bool,
+    /// Which of its URLs the last connection went to.
+    pub at: usize,
     /// How the last connection ended.
     pub last_end: String,
     /// Milliseconds from commit to here, by the wall clock.
@@ -95,16 +95,6 @@ pub struct Viewer {
     record: Arc<Mutex<Record>>,
     changed: Arc<Notify>,
     task: JoinHandle<()>,
-}
-
-/// An event as it comes.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Wire {
-    id: String,
-    timestamp: String,
-    epoch: String,
-    offsets: BTreeMap<String, u64>,
-    payload: Box<RawValue>,
 }
 
 impl Viewer {
@@ -153,24 +143,9 @@ impl Drop for Viewer {
     }
 }
 
-impl Wire {
-    /// The place in the log of the root, which orders all its rooms.
-    pub fn root_offset(&self) -> u64 {
-        let is_root =
-            |room: &&String| ["campaign:", "user:", "session:"].iter().any(|kind| room.starts_with(kind));
-        self.offsets.keys().find(is_root).and_then(|room| self.offsets.get(room)).copied().unwrap_or(0)
-    }
-
-    /// How long ago it was committed, in milliseconds.
-    pub fn age(&self) -> Option<u64> {
-        let committed: jiff::Timestamp = self.timestamp.parse().ok()?;
-        u64::try_from(Clock::system().now().as_millisecond() - committed.as_millisecond()).ok()
-    }
-}
-
 impl Record {
     /// Hands the event out in every room whose next it is.
-    pub fn apply(&mut self, wire: &Wire, live: bool) {
+    pub fn apply(&mut self, wire: &Arc<Wire>, live: bool) {
         let mut is_next = false;
         for (room, &offset) in &wire.offsets {
             let Some(seat) = self.seats.get_mut(room) else { continue };
@@ -180,7 +155,7 @@ impl Record {
                     is_next = true;
                     seat.place = Some(Place { epoch: wire.epoch.clone(), offset });
                     let (epoch, id) = (wire.epoch.clone(), wire.id.clone());
-                    seat.steps.push(Step::Event { epoch, offset, root_offset: wire.root_offset(), id });
+                    seat.steps.push(Step::Event { epoch, offset, root_offset: wire.root_offset, id });
                 }
                 Some(next) if offset < next => {}
                 _ => {
@@ -188,7 +163,7 @@ impl Record {
                         seat.early += 1;
                         seat.ask_at = Some(Instant::now());
                     }
-                    seat.waiting.insert(offset, wire.clone());
+                    seat.waiting.insert(offset, Arc::clone(wire));
                 }
             }
         }
@@ -199,13 +174,13 @@ impl Record {
 
     /// What waited for an answer.
     pub fn settle(&mut self) {
-        let waiting: Vec<Wire> = self
+        let waiting: Vec<Arc<Wire>> = self
             .seats
             .values_mut()
             .flat_map(|seat| std::mem::take(&mut seat.waiting).into_values())
             .collect();
-        let ordered: BTreeMap<u64, Wire> =
-            waiting.into_iter().map(|wire| (wire.root_offset(), wire)).collect();
+        let ordered: BTreeMap<u64, Arc<Wire>> =
+            waiting.into_iter().map(|wire| (wire.root_offset, wire)).collect();
         ordered.values().for_each(|wire| self.apply(wire, true));
     }
 
@@ -224,15 +199,10 @@ impl Record {
     }
 
     fn show(&mut self, wire: &Wire) {
-        let Ok(payload) = serde_json::from_str::<Value>(wire.payload.get()) else { return };
-        let (Some(id), Some(version)) = (payload["settlementId"].as_str(), payload["version"].as_u64())
-        else {
-            return;
-        };
-        if let Some(name) = payload["settlementData"]["name"].as_str() {
-            let known = self.state.entry(id.to_owned()).or_default();
-            if version > known.0 {
-                *known = (version, name.to_owned());
+        if let Some(shown) = &wire.shows {
+            let known = self.state.entry(shown.settlement.clone()).or_default();
+            if shown.version > known.0 {
+                *known = (shown.version, shown.name.clone());
             }
         }
     }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::support::{
     hub::{Carrier, Fixture, Recorder, redis_bus, until_health},
-    proxy::Proxy,
+    proxy::{Mode, Proxy},
     redis::Redis,
 };
 
@@ -123,11 +123,11 @@ async fn subscribers_that_are_cut_off_in_a_burst_get_everything_in_order() {
 #[tokio::test]
 async fn a_silently_dead_subscription_costs_time_and_no_event() {
     let Some(redis) = Redis::start("a_silently_dead_subscription") else { return };
-    let proxy = Proxy::to(redis.port()).await;
+    let proxy = Proxy::before(redis.address()).await;
     let mut scene =
         Scene::over(Carrier::between(&format!("redis://{}", proxy.address), &redis.url()).await).await;
     scene.delivers_in_time(1, "before").await;
-    proxy.swallow(true);
+    proxy.set(Mode::SwallowAnswers);
     // The last event before a quiet time is the one that nothing else would reveal.
     scene.delivers_in_time(1, "silence").await;
     until_health(scene.hub.as_ref(), BusHealth::Degraded).await;
@@ -137,7 +137,7 @@ async fn a_silently_dead_subscription_costs_time_and_no_event() {
         "Redis is well where the other instance is"
     );
     scene.delivers_in_time(2, "degraded").await;
-    proxy.swallow(false);
+    proxy.set(Mode::Open);
     scene.heals_in_time("speaks again").await;
     scene.delivers_in_time(3, "after").await;
 }
@@ -146,7 +146,7 @@ async fn a_silently_dead_subscription_costs_time_and_no_event() {
 #[tokio::test]
 async fn a_partition_and_a_far_redis_cost_time_and_no_event() {
     let Some(redis) = Redis::start("a_partition_and_a_far_redis") else { return };
-    let proxy = Proxy::to(redis.port()).await;
+    let proxy = Proxy::before(redis.address()).await;
     let mut scene =
         Scene::over(Carrier::between(&redis.url(), &format!("redis://{}", proxy.address)).await).await;
     // Two rounds of both, so that each has heard the other.
@@ -154,13 +154,13 @@ async fn a_partition_and_a_far_redis_cost_time_and_no_event() {
     for _ in 0..4 {
         signs.recv().await.unwrap();
     }
-    proxy.partition(true);
+    proxy.set(Mode::Cut);
     // Only the publisher's instance is cut off. What tells the subscriber's is the other one's silence.
     scene.delivers_in_time(3, "the other instance is cut off").await;
-    proxy.partition(false);
+    proxy.set(Mode::Open);
     scene.heals_in_time("reachable again").await;
     scene.delivers_in_time(2, "after").await;
-    proxy.delay(Duration::from_millis(250));
+    proxy.set(Mode::Delay(Duration::from_millis(250)));
     scene.delivers_in_time(3, "far away").await;
 }
 

@@ -78,6 +78,13 @@ impl Process {
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
     }
 
+    /// Ends it at once; everything that it logged.
+    pub fn end(mut self) -> String {
+        self.child.kill().ok();
+        self.child.wait().ok();
+        self.logs.take().and_then(|logs| logs.join().ok()).unwrap_or_default()
+    }
+
     /// Waits for its end; how it ended, and everything that it logged.
     pub fn wait(mut self) -> (ExitStatus, String) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());

@@ -1,6 +1,6 @@
 //! A TCP proxy that breaks on demand: between an instance and Redis or PostgreSQL, or before a client.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::LazyLock, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -8,7 +8,9 @@ use tokio::{
         TcpListener, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
+    runtime::{Builder, Runtime},
     sync::{mpsc, watch},
+    task::JoinHandle,
     time::{Instant, sleep_until, timeout},
 };
 
@@ -29,12 +31,25 @@ pub enum Mode {
     Trickle,
     /// The client stops reading.
     Stall,
+    /// PostgreSQL commits, and what it says from then on does not arrive.
+    LoseCommits,
 }
 
-/// A proxy before one address. It ends with the test.
+/// Bytes read at once; a proxy holds `CHUNKS` of them each way.
+const CHUNK: usize = 16 << 10;
+const CHUNKS: usize = 16;
+/// What PostgreSQL says when a transaction is committed.
+const COMMITTED: &[u8] = b"COMMIT\0";
+
+/// Where all proxies run: a thread of their own, so that no bytes wait behind a test's thousands of clients.
+static CARRIERS: LazyLock<Runtime> =
+    LazyLock::new(|| Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime"));
+
+/// A proxy before one address. It ends with the value, and its connections with it.
 pub struct Proxy {
     pub address: SocketAddr,
     state: watch::Sender<State>,
+    accepting: JoinHandle<()>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,16 +68,17 @@ enum Way {
 impl Proxy {
     /// Passes connections on to `target`.
     pub async fn before(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let listening = CARRIERS.spawn(TcpListener::bind("127.0.0.1:0"));
+        let listener = listening.await.expect("a runtime").expect("a port");
         let address = listener.local_addr().expect("an address");
         let state = watch::Sender::new(State { mode: Mode::Open, cuts: 0 });
         let watched = state.subscribe();
-        tokio::spawn(async move {
+        let accepting = CARRIERS.spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 tokio::spawn(carry(client, target, watched.clone()));
             }
         });
-        Self { address, state }
+        Self { address, state, accepting }
     }
 
     /// From now on, also for the connections that stand.
@@ -77,6 +93,12 @@ impl Proxy {
     pub fn reset(&self) {
         self.set(Mode::Cut);
         self.set(Mode::Open);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
     }
 }
 
@@ -100,7 +122,7 @@ async fn carry(client: TcpStream, target: SocketAddr, state: watch::Receiver<Sta
 }
 
 async fn pump(from: OwnedReadHalf, to: OwnedWriteHalf, way: Way, state: watch::Receiver<State>) {
-    let (chunks, waiting) = mpsc::channel(16);
+    let (chunks, waiting) = mpsc::channel(CHUNKS);
     tokio::select! {
         () = read(from, chunks, way, state.clone()) => {}
         () = write(to, waiting, way, state) => {}
@@ -113,7 +135,8 @@ async fn read(
     way: Way,
     mut state: watch::Receiver<State>,
 ) {
-    let mut buffer = vec![0; 64 << 10];
+    let mut buffer = vec![0; CHUNK];
+    let mut lost = false;
     loop {
         if way == Way::ToClient && state.wait_for(|state| state.mode != Mode::Stall).await.is_err() {
             return;
@@ -125,8 +148,20 @@ async fn read(
         let due = match state.borrow().mode {
             Mode::Swallow => continue,
             Mode::SwallowAnswers if way == Way::ToClient => continue,
+            Mode::LoseCommits if way == Way::ToClient => {
+                lost |= buffer[..count].windows(COMMITTED.len()).any(|bytes| bytes == COMMITTED);
+                if lost {
+                    continue;
+                }
+                Instant::now()
+            }
             Mode::Delay(delay) => Instant::now() + delay,
-            Mode::Open | Mode::Cut | Mode::SwallowAnswers | Mode::Trickle | Mode::Stall => Instant::now(),
+            Mode::Open
+            | Mode::Cut
+            | Mode::SwallowAnswers
+            | Mode::Trickle
+            | Mode::Stall
+            | Mode::LoseCommits => Instant::now(),
         };
         if chunks.send((due, buffer[..count].to_vec())).await.is_err() {
             return;

@@ -5,7 +5,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     path::PathBuf,
     process::{Command, Stdio},
     sync::{Mutex, mpsc},
@@ -152,6 +152,10 @@ impl Redis {
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
     /// Where it is, as the setting wants it.
