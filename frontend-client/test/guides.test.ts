@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { handlerName } from "../src/events.js";
 import { EVENT_TYPES } from "../src/index.js";
 import * as hooks from "../src/react/index.js";
 
+const root = new URL("../../", import.meta.url).pathname;
 const pages = new URL("../browser/pages/", import.meta.url);
 const guide = readFileSync(new URL("../../docs/guides/existing-socketio-app.md", import.meta.url), "utf8");
 
@@ -25,6 +26,14 @@ it("the guide for existing applications shows code that runs", () => {
       block,
     ).toBe(true);
   }
+});
+
+it.each(readdirSync(`${root}docs/guides`))("%s names files that are there", (name) => {
+  const text = readFileSync(`${root}docs/guides/${name}`, "utf8");
+  const named = text.matchAll(/`((?:frontend-client|src|test|tests|demo|docs|browser|scripts)\/[\w./-]+)`/g);
+  const folders = [root, `${root}frontend-client/`];
+  const missing = [...named].filter(([, path]) => !folders.some((folder) => existsSync(folder + path)));
+  expect(missing.map(([, path]) => path)).toEqual([]);
 });
 
 // req: T28 T29
