@@ -3,6 +3,7 @@ import { CombinedGraphQLErrors } from "@apollo/client/errors";
 import { act, cleanup, fireEvent, render, screen } from "@testing-library/react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Editor } from "../src/parts/editor.js";
+import { NumberField } from "../src/parts/field.js";
 import { Flash } from "../src/parts/flash.js";
 
 interface Town {
@@ -132,6 +133,24 @@ describe("the editor", () => {
     await press("save");
     expect(screen.getByText("must be at least 0")).toBeTruthy();
     expect(onDone).not.toHaveBeenCalled();
+  });
+});
+
+describe("a field for a number", () => {
+  it("may be empty while somebody types, and shows what the draft has otherwise", () => {
+    const onChange = vi.fn();
+    const field = (value: number) => <NumberField label="People" value={value} onChange={onChange} />;
+    const { rerender } = render(field(420));
+    const input = screen.getByLabelText<HTMLInputElement>("People");
+    type("People", "");
+    expect([input.value, onChange.mock.calls]).toEqual(["", []]);
+    type("People", "5");
+    expect(onChange.mock.calls).toEqual([[5]]);
+    rerender(field(5));
+    expect(input.value).toBe("5");
+    // Somebody else's value, taken over.
+    rerender(field(640));
+    expect(input.value).toBe("640");
   });
 });
 

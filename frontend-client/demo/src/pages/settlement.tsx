@@ -3,7 +3,7 @@ import { usePresence, useSettlementSubscription } from "@fanfare/client/react";
 import type { ReactNode } from "react";
 import { Builder } from "../parts/builder.js";
 import { Editor } from "../parts/editor.js";
-import { TextField } from "../parts/field.js";
+import { NumberField, TextField } from "../parts/field.js";
 import { Flash } from "../parts/flash.js";
 import { Loading } from "../parts/loading.js";
 import { Numbers } from "../parts/numbers.js";
@@ -175,25 +175,23 @@ function SettlementForm({ settlement, reread, onDone }: FormProps) {
             maxLength={100}
             data-testid="edit-name"
           />
-          <TextField
+          <NumberField
             label="Level"
-            type="number"
             min={1}
             max={20}
             value={draft.level}
-            onChange={(level) => set("level", Number(level))}
+            onChange={(level) => set("level", level)}
             error={errors["level"]}
             hint={theirs("level")}
             required
             data-testid="edit-level"
           />
-          <TextField
+          <NumberField
             label="People"
-            type="number"
             min={0}
             max={10_000_000}
             value={draft.population}
-            onChange={(population) => set("population", Number(population))}
+            onChange={(population) => set("population", population)}
             error={errors["population"]}
             hint={theirs("population")}
             required

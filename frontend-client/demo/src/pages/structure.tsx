@@ -1,7 +1,7 @@
 import { useMutation } from "@apollo/client/react";
 import { useSettlementSubscription, useStructureSubscription } from "@fanfare/client/react";
 import { Editor } from "../parts/editor.js";
-import { Choice, TextField } from "../parts/field.js";
+import { Choice, NumberField, TextField } from "../parts/field.js";
 import { Flash } from "../parts/flash.js";
 import { Loading } from "../parts/loading.js";
 import { Numbers } from "../parts/numbers.js";
@@ -198,13 +198,12 @@ function StructureForm({ structure, reread, onDone }: FormProps) {
             hint={theirs("kind")}
             testId="edit-kind"
           />
-          <TextField
+          <NumberField
             label="Level"
-            type="number"
             min={1}
             max={10}
             value={draft.level}
-            onChange={(level) => set("level", Number(level))}
+            onChange={(level) => set("level", level)}
             error={errors["level"]}
             hint={theirs("level")}
             required

@@ -1,4 +1,4 @@
-import { type InputHTMLAttributes, type ReactNode, useId } from "react";
+import { type InputHTMLAttributes, type ReactNode, useId, useState } from "react";
 
 interface Labelled {
   readonly label: string;
@@ -26,6 +26,24 @@ export function TextField({ label, error, hint, onChange, ...rest }: TextFieldPr
       />
     </Frame>
   );
+}
+
+export interface NumberFieldProps extends Omit<TextFieldProps, "type" | "value" | "onChange"> {
+  readonly value: number;
+  readonly onChange: (value: number) => void;
+}
+
+/** An input for a number. It may be empty while somebody types, which is no number yet. */
+export function NumberField({ value, onChange, ...rest }: NumberFieldProps) {
+  const [typed, setTyped] = useState(String(value));
+  const change = (text: string) => {
+    setTyped(text);
+    if (text !== "") {
+      onChange(Number(text));
+    }
+  };
+  const text = typed === "" || Number(typed) === value ? typed : String(value);
+  return <TextField {...rest} type="number" value={text} onChange={change} />;
 }
 
 export interface ChoiceProps<T extends string> extends Labelled {
