@@ -58,17 +58,18 @@ fn of_services(run: &mut Run, cluster: &Instances<'_>, shape: Mutations) -> Resu
     let runtime = tokio::runtime::Runtime::new().map_err(BenchError::machine("start a runtime"))?;
     let used = || [usage::of(std::process::id()), cluster.redis.usage(), cluster.postgres.usage()];
     let (url, redis) = (cluster.postgres.url(), cluster.redis.url());
-    let (before, written, seconds) = runtime.block_on(async {
+    let (before, after, written, seconds) = runtime.block_on(async {
         let instances =
             [InProcess::open_in_cluster(url, redis).await?, InProcess::open_in_cluster(url, redis).await?];
         let settlements = settlements(&instances, shape.campaigns).await?;
         let before = used();
         let (written, seconds) = through(&instances, settlements, shape).await;
-        Ok::<_, BenchError>((before, written, seconds))
+        // Before the connections go: what served them is hard to see while it ends.
+        Ok::<_, BenchError>((before, used(), written, seconds))
     })?;
     describe(run, shape, written, seconds);
     for ((name, before), after) in
-        ["services' CPU", "Redis CPU", "PostgreSQL CPU"].into_iter().zip(before).zip(used())
+        ["services' CPU", "Redis CPU", "PostgreSQL CPU"].into_iter().zip(before).zip(after)
     {
         let used = before.zip(after).map(|(before, after)| after.since(before).cpu.as_secs_f64());
         run.measured(name, "%", used.map(|cpu| cpu * 100.0 / seconds));

@@ -77,12 +77,12 @@ impl Cluster {
     /// # Errors
     /// When it is a peer's.
     pub fn instances(&self) -> Result<Instances<'_>, BenchError> {
-        match (&self.publishing, &self.serving, &self.postgres) {
-            (Target::Fanfare(publishing), Target::Fanfare(serving), Some(postgres)) => {
-                Ok(Instances { servers: [publishing, serving], postgres, redis: &self.redis })
-            }
-            _ => Err(BenchError::Usage("a peer has nothing that could be changed".into())),
-        }
+        let (Target::Fanfare(publishing), Target::Fanfare(serving), Some(postgres)) =
+            (&self.publishing, &self.serving, &self.postgres)
+        else {
+            return Err(BenchError::Usage("a peer has nothing that could be changed".into()));
+        };
+        Ok(Instances { servers: [publishing, serving], postgres, redis: &self.redis })
     }
 
     /// What everything but the serving server has used so far, by the name of the figure that tells it.
