@@ -96,7 +96,7 @@ async fn killed_between_commit_and_publish(drill: &mut Drill) {
 async fn drill_1_sigterm_with_many_clients() {
     let shape = Shape { settings: vec![("FANFARE_DRAIN_TIMEOUT", "20s")], ..Shape::default() };
     let Some(mut drill) = Drill::start("1 drain", shape, 0, 5).await else { return };
-    let count = parameter("FANFARE_DRILL_DRAIN_CLIENTS", 2_000) as usize;
+    let count = parameter("FANFARE_DRILL_DRAIN_CLIENTS", 1_000) as usize;
     drill.viewers = drill.cluster.viewers(count, &drill.cluster.urls(), |_| 0);
     drill.caught_up(Duration::from_secs(90)).await;
     let (took, logs) = drill.cluster.terminate(0).await;

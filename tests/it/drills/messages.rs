@@ -1,6 +1,13 @@
 //! Drill 4: what somebody else puts on the bus.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::StreamExt;
 use rand::{Rng, seq::SliceRandom};
@@ -16,10 +23,12 @@ use super::{
 };
 
 /// Listens to every channel and says again what it hears: twice, late, in another order, changed, and in
-/// other channels. Ends with the handle.
-fn meddle(cluster: &Cluster) -> JoinHandle<()> {
+/// other channels. Ends with the handle; the counter is how much was said.
+fn meddle(cluster: &Cluster) -> (JoinHandle<()>, Arc<AtomicUsize>) {
+    let said_again = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&said_again);
     let client = redis::Client::open(cluster.redis.url()).expect("a client");
-    tokio::spawn(async move {
+    let meddling = tokio::spawn(async move {
         let mut heard = client.get_async_pubsub().await.expect("Redis");
         heard.psubscribe("*").await.expect("a subscription");
         let mut speaker = client.get_multiplexed_async_connection().await.expect("Redis");
@@ -53,12 +62,14 @@ fn meddle(cluster: &Cluster) -> JoinHandle<()> {
             for (channel, payload) in again {
                 known.insert((channel.clone(), payload.clone()));
                 let _: Result<(), _> = speaker.publish(&channel, &payload).await;
+                counter.fetch_add(1, Ordering::Relaxed);
                 if rand::rng().random_bool(0.1) {
                     sleep(Duration::from_millis(20)).await;
                 }
             }
         }
-    })
+    });
+    (meddling, said_again)
 }
 
 /// With a byte in the middle replaced, or a digit by another one.
@@ -81,13 +92,16 @@ fn changed(payload: &[u8]) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread")]
 async fn drill_4_messages_are_repeated_delayed_and_forged() {
     let Some(mut drill) = Drill::start("4 messages", Shape::default(), 20, 40).await else { return };
-    let meddling = meddle(&drill.cluster);
+    let (meddling, said_again) = meddle(&drill.cluster);
     drill.forget_latencies();
     sleep(hold(6_000)).await;
     assert!(!meddling.is_finished(), "the meddler heard what is said on the bus");
     let during = drill.latency(99);
     meddling.abort();
     let recovered = drill.caught_up(Duration::from_secs(10)).await;
-    drill.note("repeated, reordered, delayed, forged", during, recovered, String::new());
+    let said_again = said_again.load(Ordering::Relaxed);
+    assert!(said_again >= 100, "only {said_again} messages");
+    let note = format!("{said_again} messages that the instances did not say");
+    drill.note("repeated, reordered, delayed, forged", during, recovered, note);
     drill.finish().await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fanfare::{
     clock::Clock,
-    protocol::{Event, MembershipChanged, Metadata, Role},
+    protocol::Room,
     store::{Store, StoreOptions},
 };
 use nix::sys::signal::Signal;
@@ -30,7 +30,9 @@ async fn ask(cluster: &Cluster) -> (Duration, Value) {
 // req: N36 T21 I6 I12
 #[tokio::test(flavor = "multi_thread")]
 async fn drill_3_the_database_fails() {
-    let Some(mut drill) = Drill::start("3 postgres", Shape::default(), 30, 30).await else { return };
+    // Fewer connections than there are writers on each instance, so that a lock takes all of them.
+    let shape = Shape { settings: vec![("FANFARE_DATABASE_POOL_SIZE", "2")], ..Shape::default() };
+    let Some(mut drill) = Drill::start("3 postgres", shape, 30, 30).await else { return };
     let healed = Bounds::recovered_within(15);
     drill
         .fault(
@@ -69,36 +71,31 @@ fn stop_all(cluster: &Cluster, signal: Signal) {
     cluster.postgres.signal(signal);
 }
 
-/// Every connection of the instances waits for a lock that somebody else holds.
+/// Every connection of the instances waits for a lock that somebody else holds. Readers are answered in
+/// time that there is none for them.
 async fn the_pool_is_exhausted(drill: &mut Drill) {
     let mut options = StoreOptions::new(&drill.cluster.database_url);
     options.max_connections = 2;
     let other = Store::open(options, Clock::system()).await.expect("the database");
     let mut tx = other.begin().await.expect("a transaction");
-    let event = Event::MembershipChanged(MembershipChanged {
-        campaign_id: drill.cluster.world.campaign.parse().expect("an id"),
-        user_id: "jan".parse().expect("a user"),
-        role: Some(Role::Viewer),
-    });
-    tx.record(event, &origin()).await.expect("the campaign's lock");
+    let root = drill.cluster.rooms().iter().find_map(Room::as_root).expect("the campaign");
+    tx.lock(&[root]).await.expect("the campaign's lock");
     drill
         .fault(
-            "every writer waits for one lock",
+            "the pools are exhausted: every writer waits for one lock",
             Bounds::recovered_within(10),
             hold(2_000),
-            async |_| {},
+            async |cluster| {
+                let exhausted = async |cluster: &Cluster| {
+                    let (took, answer) = ask(cluster).await;
+                    assert!(took < Duration::from_secs(6), "{took:?}: {answer}");
+                    answer["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+                };
+                cluster.until("nothing is left for a reader", Duration::from_secs(20), exhausted).await;
+            },
             async |_| drop(tx),
         )
         .await;
-}
-
-fn origin() -> Metadata {
-    Metadata {
-        user_id: "ada".parse().expect("a user"),
-        source: "drill".into(),
-        correlation_id: "drill".into(),
-        request_id: None,
-    }
 }
 
 /// The database comes back as it was some time ago, with a new epoch: every client is told.

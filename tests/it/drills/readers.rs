@@ -35,7 +35,7 @@ async fn drill_5_readers_that_do_not_read() {
         ("FANFARE_PING_TIMEOUT", "6s"),
     ];
     let shape = Shape { settings, ..Shape::default() };
-    let Some(mut drill) = Drill::start("5 readers", shape, 20, 20).await else { return };
+    let Some(mut drill) = Drill::start("5 readers", shape, 20, 5).await else { return };
     // They stay to the end: without its proxy a connection would be cut.
     let mut proxies = Vec::new();
     for (mode, fault) in [
@@ -75,7 +75,7 @@ async fn drill_5_readers_that_do_not_read() {
             drill.cluster.until(&what, Duration::from_secs(15), all_closed).await;
             begun.elapsed()
         };
-        let (closing, ()) = tokio::join!(closing, describe(&drill.cluster, 80));
+        let (closing, ()) = tokio::join!(closing, describe(&drill.cluster, 60));
         let others = drill.latency(99);
         let healed = Instant::now();
         proxies[begin..].iter().for_each(Proxy::reset);

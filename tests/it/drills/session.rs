@@ -27,7 +27,7 @@ use crate::support::socket::Packet;
 
 /// An answer has to come by then, or the connection counts as lost.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
-/// How long after a refusal a viewer asks for a room again.
+/// How soon a viewer asks again for a room that it may not be in; where the server could not say, later and later.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -269,12 +269,15 @@ impl Session<'_> {
             let seat = record.seats.get_mut(room).expect("its own room");
             if !result.success {
                 let code = result.code.clone().unwrap_or_else(|| "none".to_owned());
-                let wait = result.retry_after_ms.map_or(ASK_AGAIN, Duration::from_millis);
-                seat.ask_at = Some(Instant::now() + wait.max(ASK_AGAIN));
-                seat.live = false;
+                let mut wait = result.retry_after_ms.map_or(ASK_AGAIN, Duration::from_millis).max(ASK_AGAIN);
                 if code == "not_found" {
                     seat.place = None;
+                } else {
+                    seat.failures += 1;
+                    wait = wait.max(self.life.backoff(seat.failures));
                 }
+                seat.ask_at = Some(Instant::now() + wait);
+                seat.live = false;
                 if seat.steps.last() != Some(&Step::Refused(code.clone())) {
                     seat.steps.push(Step::Refused(code));
                 }
@@ -284,7 +287,7 @@ impl Session<'_> {
             let place = Place { epoch: result.epoch.clone(), offset: result.offset };
             let recovered = result.recovered;
             seat.steps.push(Step::Entered { epoch: place.epoch.clone(), offset: place.offset, recovered });
-            seat.live = true;
+            (seat.live, seat.failures) = (true, 0);
             if !recovered {
                 seat.place = Some(place);
             }

@@ -55,6 +55,8 @@ pub struct Seat {
     pub behind_heads: usize,
     /// Events that wait for the answer to a join.
     pub waiting: BTreeMap<u64, Arc<Wire>>,
+    /// How often in a row the server could not say whether it may be in.
+    pub failures: u32,
     /// When to ask for the room.
     pub ask_at: Option<Instant>,
 }
