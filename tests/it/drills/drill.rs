@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, fs, path::PathBuf, time::Duration};
 
+use futures_util::future::join_all;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -139,6 +140,36 @@ impl Drill {
             }
         }
         begun.elapsed()
+    }
+
+    /// The viewers of which this is so, by their index, each with the number of its connections so far.
+    pub fn now_on(&self, is_so: impl Fn(&Record) -> bool) -> Vec<(usize, usize)> {
+        let concerned = self.viewers.iter().enumerate().filter(|(_, viewer)| is_so(&viewer.record()));
+        concerned.map(|(index, viewer)| (index, viewer.record().connections)).collect()
+    }
+
+    /// Waits until viewers that lost their connection have another one and everything that is in the log now; how
+    /// long after `begun` each had it, sorted.
+    ///
+    /// # Panics
+    /// When one needs longer than the limit.
+    pub async fn back_with_everything(
+        &self,
+        lost: Vec<(usize, usize)>,
+        begun: Instant,
+        limit: Duration,
+    ) -> Vec<Duration> {
+        let heads = self.cluster.heads().await;
+        let back = lost.into_iter().map(async |(index, before)| {
+            let viewer = &self.viewers[index];
+            let is_back = |record: &Record| record.connections > before && Viewer::has(record, &heads);
+            let in_time = viewer.until(begun + limit, is_back).await;
+            assert!(in_time, "{}: not back after {limit:?}: {}", self.name, describe(viewer));
+            begun.elapsed()
+        });
+        let mut times = join_all(back).await;
+        times.sort_unstable();
+        times
     }
 
     /// A fault: it begins, lasts for a while under load, ends, and then everybody must have everything.

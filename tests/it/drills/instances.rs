@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use fanfare::protocol::Offset;
-use futures_util::future::join_all;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::{
     cluster::Shape,
     drill::{Bounds, Drill, hold, parameter, percentile},
-    viewer::{Record, Viewer},
+    viewer::Record,
 };
 use crate::support::proxy::Mode;
 
@@ -36,24 +35,12 @@ async fn drill_1_instances_are_killed() {
 /// Kills the instance; how long each of its viewers needed from then on to be elsewhere with everything that was
 /// committed, sorted.
 async fn killed_under_its_viewers(drill: &mut Drill, victim: usize) -> Vec<Duration> {
-    let there = |viewer: &&Viewer| {
-        let record = viewer.record();
-        record.connected && record.at == victim
-    };
+    let there = |record: &Record| record.connected && record.at == victim;
     let begun = Instant::now();
-    let lost: Vec<(&Viewer, usize)> =
-        drill.viewers.iter().filter(there).map(|viewer| (viewer, viewer.record().connections)).collect();
+    let lost = drill.now_on(there);
     assert!(lost.len() * 3 >= drill.viewers.len(), "{} viewers are on instance {victim}", lost.len());
     drill.cluster.kill(victim);
-    let heads = drill.cluster.heads().await;
-    let back = lost.into_iter().map(async |(viewer, before)| {
-        let is_back = |record: &Record| record.connections > before && Viewer::has(record, &heads);
-        assert!(viewer.until(begun + Duration::from_secs(30), is_back).await, "back in time");
-        begun.elapsed()
-    });
-    let mut times = join_all(back).await;
-    times.sort_unstable();
-    times
+    drill.back_with_everything(lost, begun, Duration::from_secs(30)).await
 }
 
 /// The event is in the log, and the instance is dead before it hears of that: nobody publishes it. Nothing follows
