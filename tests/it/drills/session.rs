@@ -290,6 +290,11 @@ impl Session<'_> {
             (seat.live, seat.failures) = (true, 0);
             if !recovered {
                 seat.place = Some(place);
+                // What it shows may be old: it reads again, which is not part of a drill.
+                match room.strip_prefix("settlement:") {
+                    Some(settlement) => drop(record.state.remove(settlement)),
+                    None => record.state.clear(),
+                }
             }
         }
         for wire in missed.into_values() {
