@@ -10,19 +10,56 @@ passed=0
 failed=0
 skipped=()
 failures=()
+names=()
+beside=()
 logs=$(mktemp -d "${TMPDIR:-/tmp}/fanfare-test.XXXXXX")
-trap 'rm -rf "$logs"' EXIT
+trap '[ ${#beside[@]} -eq 0 ] || kill "${beside[@]}" 2>/dev/null; rm -rf "$logs"' EXIT
+# Nothing is built upon what a run of continuous integration has built.
+[ "${CI:-}" != true ] || export CARGO_INCREMENTAL=0
 started=$SECONDS
 
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 
 # step NAME COMMAND… : runs it, shows its output, counts its tests (or itself as one)
 step() {
-    local name=$1 log="$logs/step" begun=$SECONDS ok=true good bad
+    local name=$1 log="$logs/step" begun=$SECONDS ok=true
     shift
     say "$name"
     "$@" 2>&1 | tee "$log"
     [ "${PIPESTATUS[0]}" -eq 0 ] || ok=false
+    count "$name" "$log" "$ok" $((SECONDS - begun))
+}
+
+# beside NAME COMMAND… : begins a step whose output is shown by `collect`, while others run
+beside() {
+    local name=$1
+    shift
+    names+=("$name")
+    (
+        begun=$SECONDS
+        ok=true
+        "$@" >"$logs/$name" 2>&1 </dev/null || ok=false
+        echo "$ok $((SECONDS - begun))" >"$logs/$name.end"
+    ) &
+    beside+=($!)
+}
+
+# collect : waits for what runs beside, and shows and counts it
+collect() {
+    local name ok took
+    [ ${#beside[@]} -eq 0 ] || wait "${beside[@]}"
+    for name in "${names[@]}"; do
+        say "$name"
+        cat "$logs/$name"
+        read -r ok took <"$logs/$name.end" || ok=false
+        count "$name" "$logs/$name" "$ok" "${took:-0}"
+    done
+    names=() beside=()
+}
+
+# count NAME LOG OK SECONDS : adds a step to the result
+count() {
+    local name=$1 log=$2 ok=$3 good bad
     read -r good bad < <(scripts/count_tests.py "$log")
     if [ "$ok" = true ] && [ "$bad" -eq 0 ]; then
         [ "$good" -gt 0 ] || good=1
@@ -32,7 +69,7 @@ step() {
     fi
     passed=$((passed + good))
     failed=$((failed + bad))
-    printf -- '-- %s: %s, %d s\n' "$name" "$([ "$bad" -eq 0 ] && echo ok || echo FAILED)" $((SECONDS - begun))
+    printf -- '-- %s: %s, %d s\n' "$name" "$([ "$bad" -eq 0 ] && echo ok || echo FAILED)" "$4"
 }
 
 # skip NAME WHY
@@ -87,11 +124,14 @@ scripts/install.sh
 command -v cargo >/dev/null || { echo "Rust is missing: https://rustup.rs installs it" && exit 1; }
 cargo --version
 
+# What waits for others more than it computes runs beside what computes. Nothing runs beside the Rust tests, which
+# measure how long things take.
+beside "deployment files" scripts/lint.sh deploy
 step "format" scripts/lint.sh fmt
 step "clippy" scripts/lint.sh clippy
 step "rustdoc" scripts/lint.sh rustdoc
 step "licences and sources" scripts/lint.sh dependencies
-step "deployment files" scripts/lint.sh deploy
+collect
 
 if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
     export FANFARE_TEST_POSTGRES=required
@@ -109,11 +149,12 @@ for client in "javascript tests/clients/js npm" "python tests/clients/python pyt
     if ! command -v "$tool" >/dev/null; then
         skip "$name" "$tool is not installed"
     elif [ "$name" = frontend ]; then
-        step "frontend" frontend
+        beside "frontend" frontend
     else
-        step "$name client against the server" "${name}_client"
+        beside "$name client against the server" "${name}_client"
     fi
 done
+collect
 
 if ! command -v npm >/dev/null || ! command -v "${CHROMIUM_BIN:-/usr/bin/chromium}" >/dev/null; then
     skip "the tests in a browser" "npm or chromium is not installed"
