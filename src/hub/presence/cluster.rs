@@ -125,8 +125,8 @@ impl Cluster {
             tokio::select! {
                 () = self.changed.notified() => {
                     sleep(GATHER).await;
-                    if let Err(error) = self.write_changes().await {
-                        tracing::debug!(%error, "Presence was not written; it is tried again.");
+                    if let Err(error) = self.write().await {
+                        tracing::debug!(%error, "Presence was not written; the next refresh does it.");
                     }
                 }
                 Ok(()) = health.changed() => {
@@ -139,28 +139,11 @@ impl Cluster {
         }
     }
 
-    /// Writes what has changed, and tells it. What could not be written goes first the next time, unless Redis is
-    /// known to be away: then all is written when it is back.
-    async fn write_changes(&self) -> Result<(), LinkError> {
+    async fn write(&self) -> Result<(), LinkError> {
         let changes = std::mem::take(&mut *self.lock_changes());
-        if let Err(error) = self.write(&changes).await {
-            if *self.link.health().borrow() != BusHealth::Degraded {
-                let mut waiting = self.lock_changes();
-                waiting.splice(0..0, changes);
-                waiting.truncate(WAITING);
-                self.changed.notify_one();
-            }
-            return Err(error);
-        }
-        // Told after it is written: whoever begins to watch in between reads it.
-        changes.into_iter().for_each(|change| self.tell(change));
-        Ok(())
-    }
-
-    async fn write(&self, changes: &[Change]) -> Result<(), LinkError> {
         let until = self.link.server_time().await? + LIFE.as_millis() as i64;
         let mut commands = Vec::new();
-        for change in changes {
+        for change in &changes {
             match change {
                 Change::News { room, joined, left, .. } => {
                     self.leave(room, left, &mut commands);
@@ -172,6 +155,8 @@ impl Cluster {
         for commands in commands.chunks(COMMANDS) {
             self.link.run_each::<i64>(commands).await?;
         }
+        // Told after it is written: whoever begins to watch in between reads it.
+        changes.into_iter().for_each(|change| self.tell(change));
         Ok(())
     }
 

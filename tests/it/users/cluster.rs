@@ -66,6 +66,14 @@ impl Instances {
     }
 }
 
+/// The user's socket on the instance, in the room, where nobody else is yet, and told of who comes.
+pub async fn watching(app: &TestApp, user: &str, room: &str) -> Socket {
+    let mut socket = app.connect(user).await;
+    socket.subscribe(room).await;
+    assert_eq!(watch(&mut socket, room).await, json!({ "room": room, "members": [user] }));
+    socket
+}
+
 pub async fn watch(socket: &mut Socket, room: &str) -> Value {
     let ack = socket.command("presence_subscribe", json!({ "room": room })).await;
     assert_eq!(ack["success"], true, "{ack}");
@@ -78,9 +86,7 @@ async fn presence_counts_a_user_once_however_many_instances_there_are() {
     let Some(pair) = Pair::start("presence_counts_a_user_once", &[]).await else { return };
     let world = SmallWorld::new(&pair.here).await;
     let room = world.campaign_room();
-    let mut ada = pair.there.connect("ada").await;
-    ada.subscribe(&room).await;
-    assert_eq!(watch(&mut ada, &room).await, json!({ "room": room, "members": ["ada"] }));
+    let mut ada = watching(&pair.there, "ada", &room).await;
 
     let mut ben = pair.here.connect("ben").await;
     ben.subscribe(&room).await;
@@ -109,6 +115,30 @@ async fn presence_counts_a_user_once_however_many_instances_there_are() {
         pair.here.until(async || pair.redis.command::<u64>(&["EXISTS", &key]) == 0).await;
     }
     pair.here.until(async || pair.redis.command::<u64>(&["ZCARD", &key]) == 0).await;
+}
+
+/// A Redis that carries and takes nothing, being full: who came meanwhile is told as soon as it takes something again, long
+/// before everybody's next refresh.
+// req: B21 N36
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn presence_that_redis_refused_is_told_when_it_takes_it() {
+    let Some(pair) = Pair::start("presence_that_redis_refused", &[]).await else { return };
+    let world = SmallWorld::new(&pair.here).await;
+    let room = world.campaign_room();
+    let mut ada = watching(&pair.there, "ada", &room).await;
+    let mut ben = pair.here.connect("ben").await;
+    // The lease is written: what is refused from now on is presence.
+    pair.here.until(async || pair.redis.command::<u64>(&["EXISTS", "ws:presence:ben"]) == 1).await;
+    pair.redis.command::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
+    ben.subscribe(&room).await;
+    let is_refused = || {
+        let commands: String = pair.redis.command(&["INFO", "commandstats"]);
+        let mut lines = commands.lines().filter(|line| line.starts_with("cmdstat_zadd:"));
+        lines.any(|line| !line.contains("rejected_calls=0"))
+    };
+    pair.here.until(async || is_refused()).await;
+    pair.redis.command::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
+    assert_eq!(ada.event("presence").await, json!({ "room": room, "joined": ["ben"] }));
 }
 
 /// What an instance has written stops counting when nobody writes it again.

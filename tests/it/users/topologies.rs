@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::cluster::{Instances, refused, until_refused, watch};
+use super::cluster::{Instances, refused, until_refused, watch, watching};
 use crate::support::{
     app::TestApp,
     topologies::{RedisCluster, Sentinels},
@@ -17,9 +17,7 @@ async fn users_are_known_on_both(instances: &Instances) {
     let world = SmallWorld::new(here).await;
     let room = world.campaign_room();
 
-    let mut ada = there.connect("ada").await;
-    ada.subscribe(&room).await;
-    assert_eq!(watch(&mut ada, &room).await["members"], json!(["ada"]));
+    let mut ada = watching(there, "ada", &room).await;
     let mut ben = here.connect("ben").await;
     ben.subscribe(&room).await;
     assert_eq!(ada.event("presence").await, json!({ "room": room, "joined": ["ben"] }));
@@ -62,9 +60,7 @@ async fn behind_sentinels_before_and_after_a_failover() {
     let (here, there) = (&instances.here, &instances.there);
     let world = SmallWorld::new(here).await;
     let room = world.campaign_room();
-    let mut ada = there.connect("ada").await;
-    ada.subscribe(&room).await;
-    assert_eq!(watch(&mut ada, &room).await["members"], json!(["ada"]));
+    let mut ada = watching(there, "ada", &room).await;
     let degraded = async |app: &TestApp| app.metric("bus_degraded").await == 1.0;
 
     sentinels.master.kill();
