@@ -7,7 +7,7 @@ import { Server } from "../support/server.js";
 import { token } from "../support/tokens.js";
 import { World } from "../support/world.js";
 
-const server = await Server.start({ after }, { CONNECT_TIMEOUT: "300ms" });
+const server = await Server.start({ after }, { CONNECT_TIMEOUT: "1s" });
 const world = await World.make(server);
 const connect = () => `40${JSON.stringify({ token: token("ben") })}`;
 
