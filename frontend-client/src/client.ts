@@ -19,7 +19,8 @@ export interface ClientParts {
   readonly environment: Pick<Environment, "random" | "onWake" | "onLeave">;
   /** Looks at every message before it is used. */
   readonly inspect: Inspect | null;
-  readonly report: (error: FanfareError) => void;
+  /** Never throws. */
+  readonly report: (error: unknown) => void;
 }
 
 /**
@@ -45,13 +46,12 @@ export class Client implements Fanfare {
   #isAway = false;
 
   constructor({ settings, environment, inspect, report, openLine }: ClientParts) {
-    const complain = (error: unknown) => report(FanfareError.from(error, "handler_failed"));
-    this.#watchers = new Listeners(complain);
-    this.#staleListeners = new Listeners(complain);
-    this.#removalListeners = new Listeners(complain);
+    this.#watchers = new Listeners(report);
+    this.#staleListeners = new Listeners(report);
+    this.#removalListeners = new Listeners(report);
     this.#inbox = new Inbox({
       inspect,
-      report: complain,
+      report,
       deliver: (event) => this.#rooms.deliver(event),
       notices: {
         heads: (argument) => this.#rooms.heads(argument),
@@ -79,7 +79,7 @@ export class Client implements Fanfare {
       successOf(await line.request(command, payload, timeoutMs));
     this.#rooms = new Rooms({
       request: (command, payload) => line.request(command, payload),
-      report: complain,
+      report,
       status,
       random: environment.random,
       lingerMs: settings.lingerMs,
@@ -90,7 +90,7 @@ export class Client implements Fanfare {
         this.#staleListeners.tell("", room, reason).filter((result) => result instanceof Promise),
       removed: (room, code) => this.#removalListeners.tell("", room, code),
     });
-    this.#presence = new Presence(ask, complain);
+    this.#presence = new Presence(ask, report);
     this.#outbox = new Outbox(ask, settings.queue);
     line.state.subscribe(() => {
       if (status() === "disconnected" || status() === "failed") {

@@ -34,7 +34,7 @@ export function createFanfare(options: FanfareOptions): Fanfare {
 /** Makes a client in surroundings of one's own choice: for tests. */
 export function createFanfareIn(environment: Environment, options: FanfareOptions): Fanfare {
   const settings = settingsOf(options);
-  const report = settings.onError ?? complain;
+  const report = reporting(settings.onError);
   return new Client({
     settings,
     report,
@@ -47,18 +47,29 @@ export function createFanfareIn(environment: Environment, options: FanfareOption
 function lineFor(
   settings: Settings,
   environment: Environment,
-  report: (error: FanfareError) => void,
+  report: (error: unknown) => void,
   events: LineEvents,
 ): Line {
   const [transport, otherTransport] = transportsOf(settings, environment);
-  const { url, policy, shareTabs } = settings;
-  const complaints = (error: unknown) => report(FanfareError.from(error, "handler_failed"));
+  const { url, reconnect: policy, shareTabs } = settings;
   const tokens = new Tokens(settings.getToken);
-  const parts = { url, policy, tokens, transport, otherTransport, environment, report: complaints };
+  const parts = { url, policy, tokens, transport, otherTransport, environment, report };
   const { locks, openChannel } = environment;
   return shareTabs !== false && locks && openChannel
     ? new TabLine(parts, shareTabs, { locks, openChannel }, events)
     : new Connection(parts, events);
+}
+
+/** Tells of an error, whatever was thrown. The one who is told may fail as well, and must not break what goes on. */
+function reporting(tell: (error: FanfareError) => void): (error: unknown) => void {
+  return (error) => {
+    try {
+      tell(FanfareError.from(error, "handler_failed"));
+    } catch (mistake) {
+      // biome-ignore lint/suspicious/noConsole: there is nobody else to tell.
+      console.error(mistake);
+    }
+  };
 }
 
 function transportsOf(settings: Settings, environment: Environment): [Transport, Transport | null] {
@@ -73,13 +84,5 @@ function transportsOf(settings: Settings, environment: Environment): [Transport,
       return [polling(), null];
     default:
       return [wrap(transport), null];
-  }
-}
-
-function complain(error: FanfareError): void {
-  // Connection trouble is visible in the connection's state; these are mistakes that nobody else would see.
-  if (error.code === "handler_failed" || error.code === "bad_envelope") {
-    // biome-ignore lint/suspicious/noConsole: without `onError` there is no other place for it.
-    console.error(error.message, error.cause ?? error);
   }
 }

@@ -12,11 +12,11 @@ export interface Settings {
   readonly wrapTransport: (transport: Transport) => Transport;
   /** False: every tab has a connection of its own. Otherwise a part of the name that tabs must have in common. */
   readonly shareTabs: false | string;
-  readonly policy: ReconnectPolicy;
+  readonly reconnect: ReconnectPolicy;
   readonly pollIntervalMs: number;
   readonly queue: { readonly limit: number; readonly ttlMs: number };
   readonly lingerMs: number;
-  readonly onError: ((error: FanfareError) => void) | undefined;
+  readonly onError: (error: FanfareError) => void;
 }
 
 /**
@@ -24,21 +24,35 @@ export interface Settings {
  * @throws FanfareError `invalid_option` with a sentence that says what to do.
  */
 export function settingsOf(options: FanfareOptions): Settings {
+  demand(options instanceof Object, "createFanfare needs options: { url, getToken }");
   const {
-    url,
-    getToken,
     transport = "auto",
     shareTabs = true,
-    onError,
     wrapTransport = (unchanged: Transport) => unchanged,
-    reconnect,
+    onError = complain,
     pollIntervalMs = 3000,
-    queue,
     lingerMs = 1000,
-  } = options ?? {};
-  demand(options instanceof Object, "createFanfare needs options: { url, getToken }");
-  demand(isFunction(getToken), "Option 'getToken' must be a function that returns the user's token");
-  demand(!onError || isFunction(onError), "Option 'onError' must be a function that takes a FanfareError");
+  } = options;
+  const settings = {
+    url: addressOf(options.url),
+    getToken: options.getToken,
+    transport,
+    wrapTransport,
+    shareTabs: shareTabs === true ? "" : shareTabs,
+    reconnect: { ...DEFAULT_POLICY, ...options.reconnect },
+    pollIntervalMs,
+    queue: { limit: 100, ttlMs: 30_000, ...options.queue },
+    lingerMs,
+    onError,
+  } satisfies { readonly [name in keyof FanfareOptions]-?: unknown };
+  const { reconnect, queue } = settings;
+  const known = Object.keys(settings);
+  for (const name of Object.keys(options)) {
+    demand(known.includes(name), `There is no option '${name}': use ${known.join(", ")}`);
+  }
+  for (const [name, value] of Object.entries({ getToken: options.getToken, wrapTransport, onError })) {
+    demand(isFunction(value), `Option '${name}' must be a function`);
+  }
   demand(
     typeof shareTabs === "boolean" || isText(shareTabs),
     "Option 'shareTabs' must be true, false or a name",
@@ -47,23 +61,14 @@ export function settingsOf(options: FanfareOptions): Settings {
     /^(auto|socket|polling)$/.test(String(transport)) || isFunction((transport as Transport | null)?.open),
     "Option 'transport' must be 'auto', 'socket', 'polling', or a transport with an 'open' function",
   );
-  demand(
-    isFunction(wrapTransport),
-    "Option 'wrapTransport' must be a function from a transport to a transport",
-  );
-  for (const name of Object.keys(options)) {
-    demand(KNOWN.includes(name), `There is no option '${name}': use ${KNOWN.join(", ")}`);
-  }
-  const policy = { ...DEFAULT_POLICY, ...reconnect };
-  const bounds = { limit: 100, ttlMs: 30_000, ...queue };
   const numbers: [name: string, value: unknown, least: number][] = [
     ["pollIntervalMs", pollIntervalMs, 100],
     ["lingerMs", lingerMs, 0],
-    ["queue.limit", bounds.limit, 0],
-    ["queue.ttlMs", bounds.ttlMs, 0],
-    ["reconnect.minMs", policy.minMs, 1],
-    ["reconnect.maxMs", policy.maxMs, policy.minMs],
-    ["reconnect.maxAttempts", policy.maxAttempts, 1],
+    ["queue.limit", queue.limit, 0],
+    ["queue.ttlMs", queue.ttlMs, 0],
+    ["reconnect.minMs", reconnect.minMs, 1],
+    ["reconnect.maxMs", reconnect.maxMs, reconnect.minMs],
+    ["reconnect.maxAttempts", reconnect.maxAttempts, 1],
   ];
   for (const [name, value, least] of numbers) {
     demand(
@@ -71,32 +76,16 @@ export function settingsOf(options: FanfareOptions): Settings {
       `Option '${name}' must be a number of at least ${least}`,
     );
   }
-  return {
-    url: addressOf(url),
-    getToken,
-    transport,
-    wrapTransport,
-    shareTabs: shareTabs === true ? "" : shareTabs,
-    policy,
-    pollIntervalMs,
-    queue: bounds,
-    lingerMs,
-    onError,
-  };
+  return settings;
 }
 
-const KNOWN = [
-  "url",
-  "getToken",
-  "transport",
-  "wrapTransport",
-  "shareTabs",
-  "reconnect",
-  "pollIntervalMs",
-  "queue",
-  "lingerMs",
-  "onError",
-] satisfies (keyof FanfareOptions)[] as string[];
+function complain(error: FanfareError): void {
+  // Connection trouble is visible in the connection's state; these are mistakes that nobody else would see.
+  if (error.code === "handler_failed" || error.code === "bad_envelope") {
+    // biome-ignore lint/suspicious/noConsole: without `onError` there is no other place for it.
+    console.error(error.message, error.cause ?? error);
+  }
+}
 
 /** Throws when the name cannot be a room's. */
 export function checkRoom(room: string): void {

@@ -148,6 +148,31 @@ describe("a subscription", () => {
     expect(seen).toEqual([1]);
     expect(errors.map(({ code, message }) => [code, message])).toEqual([["handler_failed", "mine"]]);
   });
+
+  it("goes on when the one who is told of errors throws as well", async () => {
+    const complaint = vi.spyOn(console, "error").mockImplementation(() => {});
+    const onError = vi.fn(() => {
+      throw new Error("the monitoring's");
+    });
+    const { server, fanfare } = setup({ onError });
+    const { seen, handlers } = recorder();
+    fanfare.subscribe(campaign, {
+      onEvent: () => {
+        throw new Error("mine");
+      },
+    });
+    const room = fanfare.subscribe(campaign, handlers);
+    await room.ready;
+    server.cut();
+    server.publish("settlement_updated", settled(1));
+    await pass(2000);
+    server.publish("settlement_updated", settled(2));
+    await settle();
+    expect([seen, room.freshness]).toEqual([[1, 2], "live"]);
+    expect(onError).toHaveBeenCalledTimes(2);
+    expect(complaint).toHaveBeenCalledTimes(2);
+    complaint.mockRestore();
+  });
 });
 
 describe("recovery", () => {

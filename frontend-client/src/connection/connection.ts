@@ -17,7 +17,7 @@ const RETURN_MS = 30_000;
 /** Trying again soon cannot help: people have to do something first. */
 const HOPELESS: readonly ErrorCode[] = ["protocol_mismatch", "identity_changed", "forbidden"];
 /** The server's refusals of a token. */
-const ABOUT_TOKENS = /^token_(missing|invalid|expired|revoked)$/;
+const ABOUT_TOKENS = /^token_(?!unavailable)/;
 const ABOUT_TRANSPORT: readonly ErrorCode[] = ["connection_lost", "timeout"];
 
 /** What a {@link Connection} is made of. */

@@ -99,37 +99,32 @@ export class Joins {
       const wish: SubscribeRoom = position ? { room: room.name, position } : { room: room.name };
       return { room, wish, isCurrent: () => room.ticket === ticket };
     });
-    const failed = (error: unknown) => {
-      for (const { room } of asked.filter((one) => one.isCurrent())) {
-        this.#failed(room, FanfareError.from(error, "internal"));
-      }
-    };
     this.#context
       .request("subscribe_many", { rooms: asked.map(({ wish }) => wish) })
       .then((ack) => {
         const { results } = successOf(ack);
         const answers: Answered[] = [];
-        asked.forEach(({ room, wish, isCurrent }, index) => {
+        for (const [index, { room, wish, isCurrent }] of asked.entries()) {
           if (isCurrent()) {
-            const answer = this.#accept(room, wish, Array.isArray(results) ? results[index] : null);
-            answers.push(...(answer ? [answer] : []));
+            try {
+              answers.push({ room, wish, ack: successOf((results as unknown[] | null)?.[index], room.name) });
+            } catch (error) {
+              this.#failed(room, error);
+            }
           }
-        });
+        }
         this.#context.answered(answers);
       })
-      .catch(failed);
+      .catch((error: unknown) => {
+        for (const { room } of asked.filter(({ isCurrent }) => isCurrent())) {
+          this.#failed(room, error);
+        }
+      });
   }
 
-  #accept(room: Room, wish: SubscribeRoom, ack: unknown): Answered | null {
-    try {
-      return { room, wish, ack: successOf(ack, room.name) };
-    } catch (error) {
-      this.#failed(room, FanfareError.from(error, "internal"));
-      return null;
-    }
-  }
-
-  #failed(room: Room, error: FanfareError): void {
+  #failed(room: Room, cause: unknown): void {
+    const error = FanfareError.from(cause, "internal");
+    room.ticket = null;
     if (FINAL.includes(error.code)) {
       room.refuse(error, error.code === "forbidden" ? "forbidden" : "not_found");
     } else if (error.code !== "connection_lost") {

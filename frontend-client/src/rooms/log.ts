@@ -47,11 +47,6 @@ export class RoomLog {
     return this.#waiting.size > 0;
   }
 
-  /** Starts over at a place that the server named. */
-  startAt(position: Position): void {
-    this.position = position;
-  }
-
   forgetWaiting(): void {
     this.#waiting.clear();
   }

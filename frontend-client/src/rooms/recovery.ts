@@ -77,7 +77,7 @@ function recover(recoveries: readonly Recovery[], context: RecoveryContext): voi
 }
 
 function startAt(room: Room, { epoch, offset }: JoinAnswer, stale: StaleCause | null): void {
-  room.log.startAt({ epoch, offset });
+  room.log.position = { epoch, offset };
   room.enter("live");
   if (stale !== null) {
     room.declareStale(stale);

@@ -152,8 +152,6 @@ export class Room {
     this.#staleness = null;
     this.#held = [];
     this.overdue = null;
-    this.ticket = null;
-    this.retry.clear();
     this.log.position = null;
     this.log.forgetWaiting();
     this.enter("refused");

@@ -3,7 +3,7 @@ import type { Envelope, StaleReason, UnsubscribeCode } from "../generated/protoc
 import { Recent } from "../recent.js";
 import { asHeads, textIn } from "../wire/check.js";
 import { Joins, type JoinsContext } from "./joins.js";
-import { takeAnswers } from "./recovery.js";
+import { type RecoveryContext, takeAnswers } from "./recovery.js";
 import { Room, type RoomContext } from "./room.js";
 import type { SubscribeOptions, Subscription } from "./types.js";
 import { Use } from "./use.js";
@@ -24,7 +24,7 @@ export interface RoomsContext extends Pick<RoomContext, "status" | "report" | "d
 }
 
 /** Every room in use: joins them, keeps their order, and brings them up to date after every cut. */
-export class Rooms {
+export class Rooms implements RecoveryContext {
   readonly #context: RoomsContext;
   readonly #rooms = new Map<string, Room>();
   readonly #kept = new Recent<NonNullable<Room["resumeAt"]>>(KEPT_POSITIONS);
@@ -40,17 +40,11 @@ export class Rooms {
       answered: (answers) =>
         takeAnswers(
           answers.filter(({ room }) => this.#isCurrent(room)),
-          this.#recovery,
+          this,
         ),
     };
     this.#joins = new Joins(joins);
   }
-
-  readonly #recovery = {
-    deliver: (event: Envelope, recovering: ReadonlySet<Room>) => this.deliver(event, recovering),
-    want: (room: Room, delayMs: number) => this.#joins.want(room, delayMs),
-    badMessage: (message: string, room: string) => this.#badMessage(message, room),
-  };
 
   get(name: string): Room | undefined {
     return this.#rooms.get(name);
@@ -135,11 +129,16 @@ export class Rooms {
     }
   }
 
+  /** Asks for a room, after a while if given. */
+  want(room: Room, delayMs?: number): void {
+    this.#joins.want(room, delayMs);
+  }
+
   /** The server says how far its rooms are: shows a lost last event, and a room it does not count us in. */
   heads(argument: unknown): void {
     const heads = asHeads(argument);
     if (!heads) {
-      this.#badMessage("The heads cannot be read.");
+      this.badMessage("The heads cannot be read.");
       return;
     }
     for (const room of this.#rooms.values()) {
@@ -179,7 +178,6 @@ export class Rooms {
   end(): void {
     this.closed();
     for (const room of this.#rooms.values()) {
-      room.linger.clear();
       for (const use of [...room.uses]) {
         use.unsubscribe();
       }
@@ -220,12 +218,13 @@ export class Rooms {
   #named(argument: unknown): Room | undefined {
     const name = textIn(argument, "room");
     if (name === null) {
-      this.#badMessage("A notice does not name its room.");
+      this.badMessage("A notice does not name its room.");
     }
     return name === null ? undefined : this.#rooms.get(name);
   }
 
-  #badMessage(message: string, room?: string): void {
+  /** The server said something that cannot be read. */
+  badMessage(message: string, room?: string): void {
     this.#context.count("badMessages");
     this.#context.report(new FanfareError("bad_envelope", message, { room }));
   }

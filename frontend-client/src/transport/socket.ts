@@ -5,7 +5,7 @@ import { greetingOf } from "./greeting.js";
 import type { Link, LinkEvents, Transport } from "./transport.js";
 
 /** The refusals that CONNECT_ERROR carries as its message. */
-const REFUSALS = /^(token_(missing|invalid|expired|revoked)|connection_limit|forbidden)$/;
+const REFUSALS = /^(token_[a-z]+|connection_limit|forbidden)$/;
 
 /**
  * Socket.IO over WebSocket. Each link is a socket of its own and the library's reconnection is off: a new
