@@ -83,7 +83,7 @@ class Binding implements QueryBinding {
 
   /** Makes changes; then what has to be read is read. */
   #makeAll(changes: readonly Change[]): Promise<unknown> {
-    const edits = new Edits(changes, this.#policies.policies);
+    const edits = new Edits(changes, this.#policies);
     const outdated = new Set<Query>();
     notifyManager.batch(() => {
       const queries = this.#client.getQueryCache().getAll();
@@ -102,11 +102,10 @@ class Binding implements QueryBinding {
 
   /** Makes the changes in a query's data; gives whether it has to be read again. */
   #edit(query: Query, edits: Edits): boolean {
-    const { data } = query.state;
-    if (data === undefined) {
+    if (query.state.data === undefined) {
       return false;
     }
-    const edited = edits.make(data, query.queryKey);
+    const edited = edits.make(query);
     this.#set(query, edited.data);
     return edited.isOutdated;
   }
@@ -182,7 +181,7 @@ class Binding implements QueryBinding {
   #correct(query: Query, changes: readonly Change[]): void {
     if (changes.length > 0) {
       const isIncomplete = this.#insert(changes, [query]).length > 0;
-      const isOutdated = this.#edit(query, new Edits(changes, this.#policies.policies));
+      const isOutdated = this.#edit(query, new Edits(changes, this.#policies));
       if (isIncomplete || isOutdated) {
         this.#outdate(query).catch(() => {});
       }

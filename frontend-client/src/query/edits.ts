@@ -1,8 +1,9 @@
-import type { QueryKey } from "@tanstack/react-query";
+import { matchQuery, type Query, type QueryKey } from "@tanstack/react-query";
 import type { Change, Doubt, Put, RoomName } from "../sync/changes.js";
 import { overlay, UNKNOWN } from "../sync/overlay.js";
 import type { Policies, Policy } from "../sync/policies.js";
 import { isObject, type Values } from "../sync/values.js";
+import type { QueryPolicies } from "./policies.js";
 
 /** Stands for an entity that is no more. */
 const GONE: unique symbol = Symbol("gone");
@@ -22,10 +23,15 @@ export class Edits {
   readonly #rooms: Change[] = [];
   readonly #keyFields: readonly string[];
   readonly #policies: Policies;
+  readonly #listsOf: QueryPolicies["listsOf"];
+  #query: Query | null = null;
+  /** What the object being looked at is inside of, and the parts of the query's key. */
+  #above: unknown[] = [];
   #isOutdated = false;
 
-  constructor(changes: readonly Change[], policies: Policies) {
+  constructor(changes: readonly Change[], { policies, listsOf }: QueryPolicies) {
     this.#policies = policies;
+    this.#listsOf = listsOf;
     this.#keyFields = [...new Set([...policies.all()].map(lastKey))];
     for (const change of changes) {
       if (change.do === "put" || change.do === "remove") {
@@ -40,8 +46,12 @@ export class Edits {
     }
   }
 
-  /** The data after the changes: the same object when they are not about it. */
-  make(data: unknown, key: QueryKey): Edited {
+  /** A query's data after the changes: the same object when they are not about it. */
+  make(query: Query): Edited {
+    const { data } = query.state;
+    const key = query.queryKey;
+    this.#query = query;
+    this.#above = [...key];
     this.#isOutdated = false;
     const edited = this.#edit(data);
     let result = edited === GONE ? null : edited;
@@ -79,16 +89,19 @@ export class Edits {
       }
       object = next;
     }
+    this.#above.push(value);
     for (const [field, part] of Object.entries(object)) {
       const next = this.#edit(part);
       if (next === GONE && field === "node") {
         // The edge of a connection.
+        this.#above.pop();
         return GONE;
       }
       if (next !== part) {
         object = { ...object, [field]: next === GONE ? null : next };
       }
     }
+    this.#above.pop();
     const info = object["pageInfo"];
     if (object !== value && isObject(info) && lengthOf(object) < lengthOf(value)) {
       // The page is one short, and only the server knows what follows.
@@ -103,12 +116,39 @@ export class Edits {
     for (const field of this.#keyFields) {
       for (const change of this.#byEntity.get(nameOf(field, value[field])) ?? []) {
         const { policy, values } = subjectOf(change);
-        if (policy && isEntity(value, policy, values)) {
+        if (!policy || !isEntity(value, policy, values)) {
+          continue;
+        }
+        if (policy.key.length === 1 || this.#isSurely(value, policy, values)) {
           found.push(change);
+        } else {
+          this.#isOutdated ||= this.#isPerhaps(value, policy, values) && isTouched(value, change);
         }
       }
     }
     return [...found, ...this.#rooms.filter((change) => isInRoom(value, change, this.#policies))];
+  }
+
+  /**
+   * Whether an object with the last field of a key of several is the entity, and not something else that has such a field,
+   * as a message has the `userId` of who wrote it: it is in one of the entity's lists, or has the whole key.
+   */
+  #isSurely(value: Part, policy: Policy, entity: Values): boolean {
+    const { typeName, key } = policy;
+    const isListed = this.#listsOf(typeName, entity).some(
+      (queryKey) => this.#query && matchQuery({ queryKey }, this.#query),
+    );
+    return isListed || (isOwnKind(value, policy) && key.every((field) => value[field] !== undefined));
+  }
+
+  /** Whether it may be the entity: what it lacks of the key is said above it. */
+  #isPerhaps(value: Part, policy: Policy, entity: Values): boolean {
+    return (
+      isOwnKind(value, policy) &&
+      policy.key.every(
+        (field) => value[field] !== undefined || this.#above.some((part) => names(part, entity[field])),
+      )
+    );
   }
 
   #apply(change: Change, object: Part): Part | typeof GONE {
@@ -149,6 +189,16 @@ export class Edits {
     // Without data the version stays as it is, until the entity has been read.
     return typeof held === "number" && version !== null && fields !== null ? { ...next, version } : next;
   }
+}
+
+/** Whether a change of what may be this object can be seen in it. */
+function isTouched(object: Part, change: Change): boolean {
+  return change.do !== "put" || (change.fields ?? change.changed).some((field) => field in object);
+}
+
+/** Whether an object with an entity's key is of its kind: it says so, or has no identity of its own. */
+function isOwnKind(object: Part, { key }: Policy): boolean {
+  return object["__typename"] !== undefined || !("id" in object) || key.includes("id");
 }
 
 /** Whether an object is this entity: by its key, as far as it has it. */
@@ -212,10 +262,12 @@ function roomOf(change: Change): RoomName | null {
 /** Whether a query's key names the room of a change. */
 function isNamed(key: QueryKey, change: Change): boolean {
   const room = roomOf(change);
-  return (
-    room !== null &&
-    key.some((part) => part === room.id || (isObject(part) && Object.values(part).includes(room.id)))
-  );
+  return room !== null && key.some((part) => names(part, room.id));
+}
+
+/** Whether a part of a query's key, or an object, names an entity. */
+function names(part: unknown, id: unknown): boolean {
+  return part === id || (isObject(part) && Object.values(part).includes(id));
 }
 
 /** The data of a query about something that the user has lost. */

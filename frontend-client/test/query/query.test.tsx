@@ -184,6 +184,54 @@ describe("an event", () => {
   });
 });
 
+describe("a member's event", () => {
+  it("leaves alone what belongs to another campaign, and what only has a userId", async () => {
+    const { server, show, asked } = await bound();
+    const roles = [
+      { userId: "cyd", role: "PLAYER" },
+      { userId: "mira", role: "OWNER" },
+    ];
+    const here = await show(["members", CAMPAIGN], roles);
+    const others = [
+      await show(["members", "other"], roles),
+      await show(["viewer"], { userId: "mira", name: "Mira", role: "ADMIN" }),
+      await show(["chat"], [{ id: "m1", userId: "cyd", text: "hello", role: "narrator" }]),
+      await show(["audit", CAMPAIGN], [{ id: "x1", campaignId: CAMPAIGN, userId: "cyd", role: "PLAYER" }]),
+    ];
+    const before = others.map((query) => query.now());
+    server.publish("membership_changed", { campaignId: CAMPAIGN, userId: "cyd", role: "GM" });
+    await frame();
+    expect(here.now()).toEqual([{ userId: "cyd", role: "GM" }, roles[1]]);
+    expect(others.map((query) => query.now())).toEqual(before);
+    server.publish("membership_changed", { campaignId: CAMPAIGN, userId: "cyd", role: null });
+    await frame();
+    expect(here.now()).toEqual([roles[1]]);
+    expect(others.map((query) => query.now())).toEqual(before);
+    expect(asked).toHaveBeenCalledTimes(5);
+  });
+
+  it("reaches the member wherever it has its whole key", async () => {
+    const { server, show } = await bound();
+    const all = await show(["people"], [{ campaignId: CAMPAIGN, userId: "cyd", role: "PLAYER" }]);
+    server.publish("membership_changed", { campaignId: CAMPAIGN, userId: "cyd", role: "GM" });
+    await frame();
+    expect(all.now()).toEqual([{ campaignId: CAMPAIGN, userId: "cyd", role: "GM" }]);
+  });
+
+  it("has read again what may be the member, where the campaign is only named around it", async () => {
+    const { server, show, database } = await bound();
+    const page = (role: string) => ({ id: CAMPAIGN, members: [{ userId: "cyd", role }] });
+    const named = await show(["overview", CAMPAIGN], [{ userId: "cyd", role: "PLAYER" }]);
+    const around = await show(["home"], [page("PLAYER")]);
+    database.set(`overview ${CAMPAIGN}`, [{ userId: "cyd", role: "GM" }]);
+    database.set("home", [page("GM")]);
+    server.publish("membership_changed", { campaignId: CAMPAIGN, userId: "cyd", role: "GM" });
+    await frame();
+    expect(named.now()).toEqual([{ userId: "cyd", role: "GM" }]);
+    expect(around.now()).toEqual([page("GM")]);
+  });
+});
+
 /** A thousand events take a busy machine longer than a test usually may. */
 const BURST_MS = 30_000;
 
