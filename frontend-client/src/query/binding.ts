@@ -106,6 +106,11 @@ class Binding implements QueryBinding {
       return false;
     }
     const edited = edits.make(query);
+    if (edited.isPerhapsLost) {
+      this.#end(query);
+      query.reset();
+      return true;
+    }
     this.#set(query, edited.data);
     return edited.isOutdated;
   }

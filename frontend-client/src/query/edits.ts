@@ -15,6 +15,8 @@ export interface Edited {
   readonly data: unknown;
   /** Some of it is out of date, and no event carries it. */
   readonly isOutdated: boolean;
+  /** Some of it may be of a room that was lost: it may not stay, and only the server can tell. */
+  readonly isPerhapsLost: boolean;
 }
 
 /** Changes, made ready to be looked up by the entities that they are about. */
@@ -28,6 +30,7 @@ export class Edits {
   /** What the object being looked at is inside of, and the parts of the query's key. */
   #above: unknown[] = [];
   #isOutdated = false;
+  #isPerhapsLost = false;
 
   constructor(changes: readonly Change[], { policies, listsOf }: QueryPolicies) {
     this.#policies = policies;
@@ -53,6 +56,7 @@ export class Edits {
     this.#query = query;
     this.#above = [...key];
     this.#isOutdated = false;
+    this.#isPerhapsLost = false;
     const edited = this.#edit(data);
     let result = edited === GONE ? null : edited;
     for (const change of this.#rooms) {
@@ -63,7 +67,7 @@ export class Edits {
         result = change.do === "forget" ? emptied(result) : result;
       }
     }
-    return { data: result, isOutdated: this.#isOutdated };
+    return { data: result, isOutdated: this.#isOutdated, isPerhapsLost: this.#isPerhapsLost };
   }
 
   #index(policy: Policy, values: Values, change: Change): void {
@@ -126,7 +130,38 @@ export class Edits {
         }
       }
     }
-    return [...found, ...this.#rooms.filter((change) => isInRoom(value, change, this.#policies))];
+    for (const change of this.#rooms) {
+      if (isInRoom(value, change, this.#policies)) {
+        found.push(change);
+      } else if (this.#isPerhapsIn(value, change)) {
+        this.#isPerhapsLost ||= change.do === "forget";
+        this.#isOutdated ||= change.do === "doubt" && isDoubted(change, value, this.#policies);
+      }
+    }
+    return found;
+  }
+
+  /** Whether an object is an entity of a campaign, and nothing in it or around it says of which. */
+  #isPerhapsIn(object: Part, change: Change): boolean {
+    const room = roomOf(change);
+    const around = [object, ...this.#above];
+    return (
+      room?.kind === "campaign" &&
+      isKnownKind(object, this.#policies) &&
+      !around.some((part) => names(part, room.id) || namesCampaign(part, this.#policies)) &&
+      !this.#isListOfCampaigns()
+    );
+  }
+
+  #isListOfCampaigns(): boolean {
+    const policy = this.#policies.ofKind("campaign");
+    return policy !== undefined && this.#isListed(policy, {});
+  }
+
+  #isListed({ typeName }: Policy, entity: Values): boolean {
+    return this.#listsOf(typeName, entity).some(
+      (queryKey) => this.#query !== null && matchQuery({ queryKey }, this.#query),
+    );
   }
 
   /**
@@ -134,11 +169,8 @@ export class Edits {
    * as a message has the `userId` of who wrote it: it is in one of the entity's lists, or has the whole key.
    */
   #isSurely(value: Part, policy: Policy, entity: Values): boolean {
-    const { typeName, key } = policy;
-    const isListed = this.#listsOf(typeName, entity).some(
-      (queryKey) => this.#query && matchQuery({ queryKey }, this.#query),
-    );
-    return isListed || (isOwnKind(value, policy) && key.every((field) => value[field] !== undefined));
+    const isWhole = policy.key.every((field) => value[field] !== undefined);
+    return (isWhole && isOwnKind(value, policy)) || this.#isListed(policy, entity);
   }
 
   /** Whether it may be the entity: what it lacks of the key is said above it. */
@@ -250,6 +282,22 @@ function isInRoom(object: Part, change: Change, policies: Policies): boolean {
   }
   const own = policies.ofKind(room.kind);
   return object[`${room.kind}Id`] === room.id || (own !== undefined && object[lastKey(own)] === room.id);
+}
+
+/** Whether an object is an entity that events are about: by its type, or by having a version. */
+function isKnownKind(object: Part, policies: Policies): boolean {
+  const typeName = object["__typename"];
+  return typeName === undefined
+    ? typeof object["version"] === "number"
+    : policies.ofType(typeName) !== undefined;
+}
+
+/** Whether a part of a query's key, or an object, says which campaign it is of. */
+function namesCampaign(part: unknown, policies: Policies): boolean {
+  return (
+    isObject(part) &&
+    (part["campaignId"] !== undefined || policies.ofType(part["__typename"])?.kind === "campaign")
+  );
 }
 
 function roomOf(change: Change): RoomName | null {

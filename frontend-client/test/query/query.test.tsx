@@ -396,6 +396,61 @@ describe("the loss of a campaign", () => {
   });
 });
 
+describe("data that does not say of which campaign it is", () => {
+  const versioned = (name: string, version = 1) => ({ id: "a", name, version });
+
+  it("is read again when the room is stale, and when it is joined", async () => {
+    const { server, fanfare, binding, show, database, answer } = await bound({ joined: false });
+    const one = await show(["settlement", "a"], versioned("a"));
+    database.set("settlement a", versioned("Missed", 2));
+    ends.push(binding.sync(campaign));
+    await pass(50);
+    expect(one.now()).toMatchObject({ name: "Missed" });
+    database.set("settlement a", versioned("Missed again", 3));
+    answer.ms = 100;
+    server.invalidate(campaign, "unverified");
+    await pass(50);
+    expect(fanfare.freshness(campaign).getSnapshot()).toBe("stale");
+    await pass(500);
+    expect(one.now()).toMatchObject({ name: "Missed again" });
+    expect(fanfare.freshness(campaign).getSnapshot()).toBe("live");
+  });
+
+  it("is read again when something computed of the campaign is out of date", async () => {
+    const { server, show, database } = await bound();
+    const one = await show(["settlement", "a"], { ...versioned("a"), defense: 1 });
+    database.set("settlement a", { ...versioned("a"), defense: 9 });
+    server.publish("state_invalidated", { campaignId: CAMPAIGN, scope: "campaign" });
+    await frame();
+    expect(one.now()).toMatchObject({ defense: 9 });
+  });
+
+  it("is not kept when the campaign is lost: the server says whether it is to be seen", async () => {
+    const { server, show, client, answer } = await bound();
+    const one = await show(["settlement", "a"], versioned("a"));
+    const unseen = await show(["structures", "a"], [{ ...versioned("wall"), settlementId: "a" }]);
+    unseen.hide();
+    const all = await show(
+      ["campaigns"],
+      [
+        { id: CAMPAIGN, name: "c", version: 1 },
+        { id: "other", name: "o", version: 1 },
+      ],
+    );
+    const other = await show(["settlements", { campaignId: "other" }], [versioned("z")]);
+    const elsewhere = await show(["invoices"], [{ id: "i", amount: 3 }]);
+    const kept = [other.now(), elsewhere.now()];
+    answer.isReachable = false;
+    server.remove(campaign);
+    await frame();
+    expect(one.now()).toBeUndefined();
+    expect(client.getQueryState(["settlement", "a"])?.status).toBe("error");
+    expect(unseen.now()).toBeUndefined();
+    expect(all.now()).toEqual([{ id: "other", name: "o", version: 1 }]);
+    expect([other.now(), elsewhere.now()]).toEqual(kept);
+  });
+});
+
 describe("useQuerySync", () => {
   it("joins the campaign, and reads once what waits for it", async () => {
     const { server, fanfare, client, database, read, asked, publish } = await bound({ joined: false });
