@@ -4,7 +4,7 @@ import type { Change } from "../sync/changes.js";
 import { Doubts } from "../sync/doubts.js";
 import { Following } from "../sync/following.js";
 import { type EntityPolicy, Policies, worldPolicies } from "../sync/policies.js";
-import { guardAgainstLateAnswers } from "./late.js";
+import { guardAgainstLateAnswers, type LateAnswer } from "./late.js";
 import { Rereads } from "./rereads.js";
 import { sortedByScreen } from "./screen.js";
 import { dropField } from "./store.js";
@@ -73,7 +73,7 @@ class Binding implements ApolloBinding {
     this.#unguard = guardAgainstLateAnswers(apollo, {
       journal: this.#following.journal,
       policies,
-      again: (changes, unversioned) => this.#again(changes, unversioned),
+      again: (changes, answer) => this.#again(changes, answer),
     });
     this.sync = this.#following.sync;
   }
@@ -160,8 +160,9 @@ class Binding implements ApolloBinding {
   }
 
   /** An answer was written that may not know these changes: they are made again, inside its transaction. */
-  #again(changes: readonly Change[] | null, unversioned: ReadonlySet<string>): void {
+  #again(changes: readonly Change[] | null, { unversioned, older }: LateAnswer): void {
     const doubts = new Doubts();
+    doubts.addAll(older);
     const later: Change[] = [];
     for (const change of changes ?? this.#following.everything()) {
       if (change.do === "doubt") {

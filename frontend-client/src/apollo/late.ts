@@ -1,5 +1,6 @@
 import { type ApolloCache, type ApolloClient, ApolloLink, type Cache, Observable } from "@apollo/client";
 import type { Change } from "../sync/changes.js";
+import { Doubts } from "../sync/doubts.js";
 import type { Journal } from "../sync/journal.js";
 import type { Policies } from "../sync/policies.js";
 import { type Selected, selectionsOf } from "./selections.js";
@@ -12,8 +13,16 @@ const SENT: unique symbol = Symbol("fanfare: sent");
 export interface LateContext {
   readonly journal: Journal;
   readonly policies: Policies;
-  /** Makes the changes that the answer may not know again. `unversioned`: entities that it has without a version. */
-  readonly again: (changes: readonly Change[] | null, unversioned: ReadonlySet<string>) => void;
+  /** Makes the changes that the answer may not know again. */
+  readonly again: (changes: readonly Change[] | null, answer: LateAnswer) => void;
+}
+
+/** What there is to know about an answer that was written. */
+export interface LateAnswer {
+  /** Entities that it has without a version. */
+  readonly unversioned: ReadonlySet<string>;
+  /** What the cache has from it and from nowhere else, although it is older than the rest of the entity. */
+  readonly older: Doubts;
 }
 
 /**
@@ -78,6 +87,7 @@ function writeCorrected<T>(
 ): T {
   const selected = selectionsOf(cache, policies, { query, variables, result });
   const newer = newerThan(cache, policies, selected);
+  const older = olderThan(newer, policies, selected);
   const written = write();
   for (const [id, stored] of newer) {
     cache.modify({
@@ -88,9 +98,9 @@ function writeCorrected<T>(
     });
   }
   const changes = journal.since(sent);
-  if (changes === null || changes.length > 0) {
+  if (changes === null || changes.length > 0 || !older.isEmpty) {
     const unversioned = [...selected.values()].filter(({ value }) => value["version"] === undefined);
-    again(changes, new Set(unversioned.map(({ id }) => id)));
+    again(changes, { unversioned: new Set(unversioned.map(({ id }) => id)), older });
   }
   return written;
 }
@@ -105,13 +115,33 @@ function newerThan(
   for (const [id, { value }] of selected) {
     const stored = typeof value["version"] === "number" ? peek(cache, id) : null;
     if (stored && typeof stored["version"] === "number" && stored["version"] > (value["version"] as number)) {
-      const typeName = String(value["__typename"]);
-      const computed = policies.ofType(typeName)?.computed ?? [];
-      const versioned = Object.entries(stored).filter(
-        ([name]) => !computed.includes(fieldOf(name)) && !policies.ofList(typeName, fieldOf(name)),
-      );
+      const versioned = Object.entries(stored).filter(([name]) => isVersioned(policies, value, name));
       newer.set(id, Object.fromEntries(versioned));
     }
   }
   return newer;
+}
+
+/** What the answer brings of these entities that the cache did not have: it is of the answer's version, not of theirs. */
+function olderThan(
+  newer: ReadonlyMap<string, Stored>,
+  policies: Policies,
+  selected: ReadonlyMap<string, Selected>,
+): Doubts {
+  const older = new Doubts();
+  for (const [id, stored] of newer) {
+    const { value = {}, fields = [] } = selected.get(id) ?? {};
+    older.add(
+      id,
+      [...fields].filter((name) => !(name in stored) && isVersioned(policies, value, name)),
+    );
+  }
+  return older;
+}
+
+/** Whether an entity's version is about a field: not about what is computed, nor about who is in its lists. */
+function isVersioned(policies: Policies, { __typename }: Stored, name: string): boolean {
+  const field = fieldOf(name);
+  const computed = policies.ofType(__typename)?.computed ?? [];
+  return !computed.includes(field) && !policies.ofList(String(__typename), field);
 }

@@ -28,6 +28,10 @@ const NAMES = gql`
   query Names($campaignId: ID!) { settlements(campaignId: $campaignId) { nodes { id name } } }
 `;
 
+const VERSIONS = gql`
+  query Versions($campaignId: ID!) { settlements(campaignId: $campaignId) { nodes { id version } } }
+`;
+
 const names = (seen: readonly unknown[]) =>
   seen.map((data) => (data as { settlement: { name: string } }).settlement.name);
 
@@ -92,6 +96,40 @@ describe("an answer that comes late", () => {
     await late;
     expect(page.now()["settlement"]).toMatchObject({ name: "New", version: 2 });
     expect(names(page.seen).slice(names(page.seen).indexOf("New"))).not.toContain("Settlement s-001");
+  });
+
+  it("does not pass for the version that the cache has of less", async () => {
+    const { world, show } = await bound();
+    await show(VERSIONS, { campaignId: CAMPAIGN });
+    world.answerMs = 100;
+    const page = await show(SETTLEMENT, { id: "s-001" });
+    world.updateSettlement("s-001", { population: 777, level: 9 });
+    await pass(1000);
+    expect(page.now()["settlement"]).toMatchObject({ population: 777, level: 9, version: 2 });
+  });
+
+  it("does not either when another answer has brought that version before its event", async () => {
+    const { world, server, apollo, show } = await bound();
+    await show(VERSIONS, { campaignId: CAMPAIGN });
+    world.answerMs = 100;
+    const page = await show(SETTLEMENT, { id: "s-001" });
+    world.changeSilently("s-001", { population: 777 });
+    world.answerMs = 0;
+    const quick = apollo.query({
+      query: VERSIONS,
+      variables: { campaignId: CAMPAIGN },
+      fetchPolicy: "network-only",
+    });
+    await settle();
+    await quick;
+    await pass(200);
+    server.publish("settlement_updated", {
+      ...settled(2, "s-001"),
+      settlementData: { population: 777 },
+    });
+    await pass(1000);
+    expect(page.now()["settlement"]).toMatchObject({ population: 777, version: 2 });
+    expect(world.asked("Settlement")).toBe(2);
   });
 
   it("keeps a new entity in its list", async () => {

@@ -18,12 +18,17 @@ const OVERVIEW = gql`
   }
 `;
 
-/** What can be on the screen. */
+const NAMES = gql`
+  query Names($campaignId: ID!) { settlements(campaignId: $campaignId) { nodes { id name version } } }
+`;
+
+/** What can be on the screen: queries that select more and less of the same entities. */
 const PAGES = [
   [OVERVIEW, { id: CAMPAIGN }],
   [SETTLEMENTS, { campaignId: CAMPAIGN }],
   [SETTLEMENTS, { campaignId: CAMPAIGN, first: 2 }],
   [SETTLEMENTS, { campaignId: CAMPAIGN, first: 2, after: "s-002" }],
+  [NAMES, { campaignId: CAMPAIGN }],
   [SETTLEMENT, { id: "s-001" }],
   [SETTLEMENT, { id: "s-003" }],
 ] as const;
