@@ -99,14 +99,15 @@ describe("a subscription", () => {
     fanfare.connect();
     await settle();
     const timers = vi.getTimerCount();
+    const room = (number: number) => `${settlement.slice(0, -2)}${10 + number}`;
     for (let use = 0; use < 10_000; use += 1) {
-      fanfare.subscribe(`settlement:${use % 50}`, { onEvent: () => {} }).unsubscribe();
+      fanfare.subscribe(room(use % 50), { onEvent: () => {} }).unsubscribe();
     }
     await pass(3000);
     expect(server.received.filter(({ command }) => command === "subscribe_many").length).toBeLessThan(5);
-    expect(server.subscribersOf("settlement:7")).toBe(0);
+    expect(server.subscribersOf(room(7))).toBe(0);
     expect(vi.getTimerCount()).toBe(timers);
-    expect(fanfare.freshness("settlement:7").getSnapshot()).toBe("stale");
+    expect(fanfare.freshness(room(7)).getSnapshot()).toBe("stale");
   });
 
   it("leaves a room nobody uses before it has gathered too many events", async () => {
@@ -462,6 +463,37 @@ describe("refusals", () => {
     server.publish("membership_changed", { campaignId: CAMPAIGN, userId: "tomas", role: "GM" });
     await settle();
     expect(new Set(on.mock.calls.map(([event]) => event.id)).size).toBe(2);
+  });
+
+  it("lets no malformed name speak for the rooms that were asked for with it", async () => {
+    const { server, fanfare } = setup();
+    const onRemoved = vi.fn();
+    const onError = vi.fn();
+    fanfare.onRemoved(onRemoved);
+    const others = Array.from({ length: 6 }, (_, n) => fanfare.subscribe(`${campaign.slice(0, -1)}${n + 2}`));
+    await others[0]?.ready;
+    const malformed = fanfare.subscribe("campaign:undefined", { onError });
+    await expect(malformed.ready).rejects.toMatchObject({ code: "bad_request" });
+    server.cut();
+    server.received.splice(0);
+    await pass(2000);
+    expect(onRemoved).not.toHaveBeenCalled();
+    expect(others.map(({ freshness }) => freshness)).toEqual(others.map(() => "live"));
+    expect(server.received.filter(({ command }) => command === "subscribe_many")).toHaveLength(5);
+    expect(onError.mock.calls.map(([error]) => error.code)).toEqual(["bad_request", "bad_request"]);
+  });
+
+  it("does not hold a malformed name against the room that is left of its request", async () => {
+    const { server, fanfare } = setup({ lingerMs: 0 });
+    fanfare.connect();
+    await settle();
+    server.network.latencyMs = 100;
+    const room = fanfare.subscribe(campaign);
+    const malformed = fanfare.subscribe("campaign:undefined");
+    await pass(50);
+    malformed.unsubscribe();
+    await pass(1000);
+    expect(room.freshness).toBe("live");
   });
 
   it("leaves `ready` open when the subscription is ended first", async () => {

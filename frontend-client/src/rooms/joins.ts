@@ -82,7 +82,6 @@ export class Joins {
     this.#credit = Math.min(BURST, this.#credit + (now - this.#countedAt) / SPACING_MS);
     this.#countedAt = now;
     while (this.#wanted.size > 0 && this.#credit >= 1) {
-      this.#credit -= 1;
       this.#request([...this.#wanted].slice(0, ROOMS_AT_ONCE));
     }
     if (this.#wanted.size > 0) {
@@ -91,6 +90,10 @@ export class Joins {
   }
 
   #request(rooms: readonly Room[]): void {
+    if (rooms.length === 0) {
+      return;
+    }
+    this.#credit -= 1;
     const asked = rooms.map((room) => {
       this.#wanted.delete(room);
       const ticket = {};
@@ -116,7 +119,15 @@ export class Joins {
         this.#context.answered(answers);
       })
       .catch((error: unknown) => {
-        for (const { room } of asked.filter(({ isCurrent }) => isCurrent())) {
+        const current = asked.filter(({ isCurrent }) => isCurrent()).map(({ room }) => room);
+        if (asked.length > 1 && (error as FanfareError).code === "bad_request") {
+          // One name that the server cannot read spoils the request for all: halving finds it.
+          const middle = (current.length + 1) >> 1;
+          this.#request(current.slice(0, middle));
+          this.#request(current.slice(middle));
+          return;
+        }
+        for (const room of current) {
           this.#failed(room, error);
         }
       });

@@ -1,6 +1,7 @@
 import type { Code, UnsubscribeCode } from "../generated/protocol.js";
 import type { FakeLog } from "./log.js";
 import type { FakeWire } from "./wire.js";
+import { isReadable } from "./wish.js";
 
 /** How a fake server refuses something. */
 export interface Refusal {
@@ -41,6 +42,10 @@ export class FakeConnection {
     if (refusal) {
       return failure(refusal);
     }
+    const wishes = (payload["rooms"] ?? ("room" in payload ? [payload] : [])) as Payload[];
+    if (!wishes.every(isReadable)) {
+      return failure({ code: "bad_request" });
+    }
     const room = String(payload["room"] ?? "");
     switch (name) {
       case "ping":
@@ -48,7 +53,7 @@ export class FakeConnection {
       case "subscribe":
         return this.#join(payload);
       case "subscribe_many":
-        return { success: true, results: (payload["rooms"] as Payload[]).map((wish) => this.#join(wish)) };
+        return { success: true, results: wishes.map((wish) => this.#join(wish)) };
       case "unsubscribe":
         this.rooms.delete(room);
         return { success: true };

@@ -1,5 +1,6 @@
 import type { ProblemDocument } from "../generated/protocol.js";
 import type { FakeServer } from "./server.js";
+import { isReadable } from "./wish.js";
 
 const PATH = /\/api\/rooms\/([^/]+)\/events$/;
 
@@ -19,6 +20,9 @@ export function historyOver(server: FakeServer): (url: string, init: RequestInit
     server.received.push({ command: "GET", payload: { room, query: Object.fromEntries(searchParams) } });
     if (server.refuseConnections !== null) {
       return problem(401, server.refuseConnections);
+    }
+    if (!isReadable({ room })) {
+      return problem(400, "bad_request");
     }
     const refusal = server.refusalOf("GET", room) ?? server.refusalOf("GET", null);
     if (refusal) {

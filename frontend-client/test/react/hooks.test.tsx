@@ -198,15 +198,14 @@ describe("useRoom", () => {
       () => {
         useCampaignSubscription(CAMPAIGN);
         useSettlementSubscription(SETTLEMENT);
-        useStructureSubscription("s-1");
+        useStructureSubscription(SETTLEMENT);
         useStructureSubscription(null);
       },
       { wrapper: within(fanfare) },
     );
     await elapse();
-    expect([campaign, settlement, "structure:s-1"].map((room) => server.subscribersOf(room))).toEqual([
-      1, 1, 1,
-    ]);
+    const rooms = [campaign, settlement, `structure:${SETTLEMENT}`];
+    expect(rooms.map((room) => server.subscribersOf(room))).toEqual([1, 1, 1]);
   });
 });
 

@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it, vi } from "vitest";
 import { fakeToken } from "../../src/testing/index.js";
 import { World } from "../apollo/world.js";
 import { elapse, reactTests } from "../react/support.js";
-import { fakeTime } from "../support.js";
+import { CAMPAIGN, fakeTime } from "../support.js";
 import { server } from "./client.js";
 import { MADE, makeSnippets } from "./make.js";
 
@@ -28,7 +28,6 @@ const pages = {
   tabs: await load("testing/tabs.ts"),
 };
 
-const CAMPAIGN = "c1";
 const world = new World(server);
 world.campaign(CAMPAIGN);
 world.settlement(CAMPAIGN, "s-001", { name: "Ash", population: 100 });
