@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { DEFAULT_POLICY } from "../src/connection/backoff.js";
 import { Connection } from "../src/connection/connection.js";
 import { Tokens } from "../src/connection/tokens.js";
@@ -98,6 +98,93 @@ describe("polling", () => {
     server.refuseConnections = null;
     await pass(5000);
     expect(fanfare.connection.getSnapshot().status).toBe("connected");
+  });
+
+  /** Loses one request to each of the addresses that are in the list. */
+  const losing = (lose = () => new Response("<html>Bad gateway", { status: 502 })) => {
+    const { server, world, fanfare } = polled();
+    const lost: string[] = [];
+    world.fetch = async (url, init) => {
+      const at = lost.findIndex((part) => decodeURIComponent(url).includes(part));
+      return at >= 0 && lost.splice(at, 1) ? lose() : server.fetch(url, init);
+    };
+    return { server, fanfare, lost };
+  };
+
+  it.each([
+    ["a proxy answers instead", undefined],
+    [
+      "the network is gone",
+      () => {
+        throw new TypeError("fetch failed");
+      },
+    ],
+  ])("asks again for a room when one request was lost: %s", async (_, lose) => {
+    const { server, fanfare, lost } = losing(lose);
+    lost.push(campaign);
+    const { seen, handlers } = recorder();
+    const room = fanfare.subscribe(campaign, handlers);
+    await pass(5000);
+    expect([lost, room.freshness]).toEqual([[], "live"]);
+    server.publish("settlement_updated", settled(1));
+    await pass(5000);
+    expect(seen).toEqual([1]);
+  });
+
+  it("asks again when the request that starts a room over was lost", async () => {
+    const { server, fanfare, lost } = losing();
+    const { seen, handlers } = recorder();
+    const room = fanfare.subscribe(campaign, handlers);
+    await pass(100);
+    server.publish("settlement_updated", settled(1));
+    server.publish("settlement_updated", settled(2));
+    server.log.trim(campaign, 1);
+    lost.push("limit=0");
+    await pass(10_000);
+    server.publish("settlement_updated", settled(3));
+    await pass(5000);
+    expect([lost, seen, room.freshness]).toEqual([[], ["history_trimmed", 3], "live"]);
+  });
+
+  it("is not up with a token that opens nothing, and asks for another", async () => {
+    const getToken = vi.fn(() => fakeToken({ sub: "mira" }));
+    const { server, fanfare } = setup({ transport: "polling", getToken });
+    server.refuseConnections = "token_revoked";
+    const room = fanfare.subscribe(campaign);
+    await pass(5000);
+    expect(fanfare.connection.getSnapshot().status).toBe("failed");
+    expect(getToken).toHaveBeenLastCalledWith({ reason: "connect", refused: "token_revoked" });
+    server.refuseConnections = null;
+    fanfare.retry();
+    await pass(100);
+    expect(room.freshness).toBe("live");
+  });
+
+  it("ends when its token is refused at a join", async () => {
+    const { server, fanfare } = polled();
+    fanfare.connect();
+    await pass(100);
+    server.refuseConnections = "token_expired";
+    fanfare.subscribe(campaign);
+    await pass(0);
+    expect(fanfare.connection.getSnapshot()).toMatchObject({
+      status: "reconnecting",
+      lastError: { code: "token_expired" },
+    });
+  });
+
+  it("no longer asks for a room that was left while its join was under way", async () => {
+    const { server, fanfare } = setup({ transport: "polling", lingerMs: 0 });
+    fanfare.connect();
+    await pass(100);
+    server.network.latencyMs = 200;
+    const room = fanfare.subscribe(campaign);
+    await pass(50);
+    room.unsubscribe();
+    await pass(1000);
+    const before = server.received.length;
+    await pass(60_000);
+    expect(server.received.length).toBe(before);
   });
 
   it("keeps commands that need a socket until their time is over", async () => {

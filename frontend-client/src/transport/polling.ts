@@ -26,6 +26,8 @@ class PollingLink implements Link {
   readonly #intervalMs: number;
   readonly #events: LinkEvents;
   readonly #timer = new Timer();
+  /** The rooms that the client wants to be in, joined already or not. */
+  readonly #wanted = new Set<string>();
   readonly #rooms = new Map<string, Position>();
   #failures = 0;
   #over = false;
@@ -46,7 +48,7 @@ class PollingLink implements Link {
         this.#history.token = (payload as { token: string }).token;
         return { success: true };
       case "unsubscribe":
-        this.#rooms.delete((payload as SubscribeRoom).room);
+        this.#leave((payload as SubscribeRoom).room);
         return { success: true };
       case "subscribe_many": {
         const { rooms } = payload as { rooms: SubscribeRoom[] };
@@ -67,13 +69,19 @@ class PollingLink implements Link {
   }
 
   async #open(token: string): Promise<void> {
+    const { sub, exp } = claimsOf(token);
     try {
       await this.#history.reach(10_000);
+      // That the server is there says nothing about the token; whether it opens its user's own log does.
+      await this.#history.head(`user:${sub}`).catch((error: unknown) => {
+        if (isAboutToken(error)) {
+          throw error;
+        }
+      });
     } catch (error) {
       this.#end(error);
       return;
     }
-    const { sub, exp } = claimsOf(token);
     const tokenExpiresAt = exp === null ? null : exp * 1000;
     this.#events.opened({ connectionId: null, userId: sub, tokenExpiresAt, skewMs: 0, policy: null });
     this.#plan();
@@ -92,8 +100,7 @@ class PollingLink implements Link {
       this.#tellHeads();
     } catch (error) {
       this.#failures += 1;
-      const refused = error instanceof FanfareError && error.code.startsWith("token_");
-      if (refused || this.#failures >= PATIENCE) {
+      if (isAboutToken(error) || this.#failures >= PATIENCE) {
         this.#end(error);
       }
     }
@@ -112,19 +119,25 @@ class PollingLink implements Link {
 
   async #join(wish: SubscribeRoom): Promise<unknown> {
     const { room, position } = wish;
+    this.#wanted.add(room);
     try {
       const missed = position ? await this.#history.after(room, position) : null;
       const page = missed ?? (await this.#history.head(room));
       const recovered = missed !== null && missed.events.length === missed.head - (position?.offset ?? 0);
       const { epoch, head: offset } = page;
-      if (this.#rooms.get(room)?.epoch !== epoch) {
+      if (this.#wanted.has(room) && this.#rooms.get(room)?.epoch !== epoch) {
         // A room that is polled already goes on where it is: others may still wait for what is in between.
         this.#rooms.set(room, { epoch, offset });
       }
       return { success: true, room, epoch, offset, recovered, events: recovered ? page.events : [] };
     } catch (error) {
+      if (isAboutToken(error)) {
+        this.#end(error);
+      }
       const { code, message, retryAfterMs } = FanfareError.from(error, "connection_lost");
-      return { success: false, room, code, error: message, retryAfterMs };
+      // One lost request is not the end of the link: as if the server had asked to be asked again.
+      const answer = code === "connection_lost" ? "unavailable" : code;
+      return { success: false, room, code: answer, error: message, retryAfterMs };
     }
   }
 
@@ -141,7 +154,7 @@ class PollingLink implements Link {
         if (!(error instanceof FanfareError) || (error.code !== "not_found" && error.code !== "forbidden")) {
           throw error;
         }
-        this.#rooms.delete(room);
+        this.#leave(room);
         this.#tell("unsubscribed", { room, code: "membership_revoked" });
         return;
       }
@@ -161,6 +174,11 @@ class PollingLink implements Link {
     } while (page.events.length > 0 && (this.#rooms.get(room)?.offset ?? 0) < page.head);
   }
 
+  #leave(room: string): void {
+    this.#wanted.delete(room);
+    this.#rooms.delete(room);
+  }
+
   #tell(name: string, argument: unknown): void {
     if (!this.#over) {
       this.#events.message(name, argument);
@@ -174,3 +192,5 @@ class PollingLink implements Link {
     }
   }
 }
+
+const isAboutToken = (error: unknown) => error instanceof FanfareError && error.code.startsWith("token_");
