@@ -260,10 +260,18 @@ impl Outlet for Connection {
     fn joined(&self, root: &Root, room: &Room, head: &Arc<RoomHead>) {
         let joined = JoinedRoom { room: room.clone(), root: root.clone(), head: head.clone() };
         let mut rooms = self.rooms();
-        rooms.joined.push(joined);
+        match rooms.joined.iter_mut().find(|present| &present.room == room) {
+            // A root's task that had to start anew lets in again who was in before.
+            Some(present) => *present = joined,
+            None => rooms.joined.push(joined),
+        }
         if let Some(taken_out) = &mut rooms.taken_out {
             taken_out.retain(|(left, _)| left != room);
         }
+    }
+
+    fn withdrawn(&self, room: &Room) {
+        self.forget(room);
     }
 
     fn removed(&self, room: &Room, code: UnsubscribeCode) {

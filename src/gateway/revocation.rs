@@ -93,6 +93,8 @@ impl Outlet for Listener {
 
     fn joined(&self, _: &Root, _: &Room, _: &Arc<RoomHead>) {}
 
+    fn withdrawn(&self, _: &Room) {}
+
     fn removed(&self, _: &Room, _: UnsubscribeCode) {}
 }
 

@@ -67,8 +67,8 @@ impl Family {
         self.subscribers.is_empty()
     }
 
-    /// Registers a connection behind `head`. Joining a room again changes nothing.
-    pub fn join(&mut self, root: &Root, outlet: &Arc<dyn Outlet>, room: &Room, head: Offset) {
+    /// Registers a connection behind `head`. False when it is in the room already: that changes nothing.
+    pub fn join(&mut self, root: &Root, outlet: &Arc<dyn Outlet>, room: &Room, head: Offset) -> bool {
         let key = *self.by_connection.entry(outlet.connection()).or_insert_with(|| {
             self.subscribers.insert(Subscriber {
                 outlet: outlet.clone(),
@@ -84,13 +84,21 @@ impl Family {
             }
         };
         let subscriber = &mut self.subscribers[key];
-        if !subscriber.rooms.contains(room) {
+        let is_new = !subscriber.rooms.contains(room);
+        if is_new {
             subscriber.rooms.push(room.clone());
             membership.subscribers.push(key);
             metrics::gauge!("ws_subscriptions_active", "kind" => room.kind().name()).increment(1.0);
             subscriber.outlet.joined(root, room, &membership.head);
             self.attendance.arrived(room, subscriber.outlet.user());
         }
+        is_new
+    }
+
+    /// Takes back a [`Family::join`] that was true: nobody has heard of it.
+    pub fn withdraw(&mut self, outlet: &Arc<dyn Outlet>, room: &Room) {
+        self.leave(outlet.connection(), room);
+        outlet.withdrawn(room);
     }
 
     /// Takes a connection out of a room, at its own wish.

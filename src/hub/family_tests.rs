@@ -63,6 +63,7 @@ impl Outlet for Recorder {
         self.push(Seen::Notice(notice.clone()));
     }
     fn joined(&self, _: &Root, _: &Room, _: &Arc<RoomHead>) {}
+    fn withdrawn(&self, _: &Room) {}
     fn removed(&self, room: &Room, code: UnsubscribeCode) {
         self.push(Seen::Removed(room.clone(), code));
     }
@@ -155,7 +156,9 @@ fn a_removal_takes_nobody_out_of_their_own_room() {
 fn a_deleted_room_is_left_by_all_and_a_deleted_campaign_takes_everything_with_it() {
     let mut family = family();
     let ada = Recorder::new(1, "ada");
-    (0..3).for_each(|number| family.join(&root(), &outlet(&ada), &room(number), Offset(0)));
+    for number in 0..3 {
+        family.join(&root(), &outlet(&ada), &room(number), Offset(0));
+    }
     family.deliver(event(&[(0, 1), (1, 1)], Some(Effect::RoomClosed(room(1)))));
     family.deliver(event(&[(0, 2)], Some(Effect::RoomClosed(room(0)))));
     family.deliver(event(&[(0, 3)], None));

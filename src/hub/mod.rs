@@ -253,13 +253,18 @@ impl Hub {
         rooms: Vec<SubscribeRoom>,
     ) -> Vec<Result<Joined, Problem>> {
         let count = rooms.len();
-        let (reply, answer) = oneshot::channel();
+        let (reply, mut answer) = oneshot::channel();
         self.ask(&root, Request::Join(Join { outlet: outlet.clone(), purpose, rooms, reply }));
-        // When nobody waits for the reply any longer, the root's task undoes the join.
-        match timeout(JOIN_LIMIT, answer).await {
-            Ok(Ok(answers)) => answers,
-            Ok(Err(_)) | Err(_) => (0..count).map(|_| Err(Problem::unavailable())).collect(),
-        }
+        let answers = match timeout(JOIN_LIMIT, &mut answer).await {
+            Ok(answers) => answers.ok(),
+            Err(_) => {
+                // From here on the root's task cannot answer, and takes back what it has let in. An answer that
+                // it has given by now counts: it will not be taken back.
+                answer.close();
+                answer.try_recv().ok()
+            }
+        };
+        answers.unwrap_or_else(|| (0..count).map(|_| Err(Problem::unavailable())).collect())
     }
 
     /// The root of each room. What does not exist, and rooms that cannot be the user's, get a root that has no

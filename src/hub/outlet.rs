@@ -33,8 +33,12 @@ pub trait Outlet: Send + Sync + 'static {
     fn notify(&self, notice: &Notice);
 
     /// The connection is in the room from now on; `head` follows what was queued to its subscribers.
-    /// Called in order with [`Outlet::removed`].
+    /// Called in order with [`Outlet::withdrawn`] and [`Outlet::removed`].
     fn joined(&self, root: &Root, room: &Room, head: &Arc<RoomHead>);
+
+    /// The last [`Outlet::joined`] of the room is taken back: nobody waited for its answer any more, so the
+    /// client does not know of it and is told nothing.
+    fn withdrawn(&self, room: &Room);
 
     /// The hub has taken the connection out of a room for good.
     fn removed(&self, room: &Room, code: UnsubscribeCode);

@@ -1,5 +1,7 @@
 //! The hub over a real log, on every bus: joins from one snapshot, recovery, and a bus that does its worst.
 
+mod late_answers;
+
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex},

@@ -47,6 +47,7 @@ impl Outlet for Watcher {
         }
     }
     fn joined(&self, _: &Root, _: &Room, _: &Arc<RoomHead>) {}
+    fn withdrawn(&self, _: &Room) {}
     fn removed(&self, _: &Room, _: UnsubscribeCode) {}
 }
 

@@ -108,8 +108,8 @@ impl Attendance {
     }
 
     /// Tells the connection who is in the room, and from now on who comes and goes. `elsewhere` is who is
-    /// there on other instances, where that could be found out.
-    pub fn watch(&mut self, room: &Room, outlet: Arc<dyn Outlet>, elsewhere: Option<Elsewhere>) {
+    /// there on other instances, where that could be found out. False when it is told already.
+    pub fn watch(&mut self, room: &Room, outlet: Arc<dyn Outlet>, elsewhere: Option<Elsewhere>) -> bool {
         self.watched.entry(room.clone()).or_default();
         if let Some(elsewhere) = elsewhere {
             self.learned_elsewhere(room, elsewhere);
@@ -125,7 +125,7 @@ impl Attendance {
             left: None,
             members: Some(members),
         }));
-        watched.watchers.insert(outlet.connection(), outlet);
+        watched.watchers.insert(outlet.connection(), outlet).is_none()
     }
 
     /// The connection no longer wants to know.

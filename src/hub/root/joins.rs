@@ -3,14 +3,18 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use serde_json::value::RawValue;
 
-use super::{Join, Joined, Purpose, READ_LIMIT, RootTask};
+use super::{Join, Joined, Purpose, RootTask};
 use crate::{
     access::{Action, decide, role_in},
-    hub::time::timeout,
+    hub::{
+        outlet::Outlet,
+        time::{Instant, now, timeout},
+    },
     protocol::{Offset, Position, Problem, Room, SubscribeRoom, Subscribed, UserId},
     store::{LoggedEvent, Snapshot},
 };
@@ -18,9 +22,15 @@ use crate::{
 /// How many joins are answered from one read at most.
 const JOINS_A_READ: usize = 1000;
 
+/// For so long a batch of joins reads what was missed, the reading of places before it included. Whoever would need
+/// more is told to read again: nothing is delivered meanwhile, and who waits for the next batch has to be answered, too.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(2);
+
 /// What was read from the log for one batch of joins: many come back from the same position.
-#[derive(Default)]
-struct Missed(HashMap<(Room, Offset), Option<Vec<Arc<RawValue>>>>);
+struct Missed {
+    events: HashMap<(Room, Offset), Option<Vec<Arc<RawValue>>>>,
+    read_until: Instant,
+}
 
 impl RootTask {
     /// Answers the joins that wait, all from one snapshot of the database: who may, and where each
@@ -35,6 +45,7 @@ impl RootTask {
             return;
         }
         let joins: Vec<Join> = self.state.joins.drain(..count).collect();
+        let mut missed = Missed { events: HashMap::new(), read_until: now() + RECOVERY_LIMIT };
         let rooms: HashSet<&Room> =
             joins.iter().flat_map(|join| &join.rooms).map(|wish| &wish.room).collect();
         let rooms: Vec<Room> = rooms.into_iter().cloned().collect();
@@ -47,33 +58,44 @@ impl RootTask {
             }
             return;
         };
-        let mut missed = Missed::default();
         for join in joins {
-            let mut answers = Vec::with_capacity(join.rooms.len());
-            let mut budget = self.options.recovery_bytes;
-            for wish in &join.rooms {
-                answers.push(self.enter(&join, wish, &snapshot, &mut missed, &mut budget).await);
-            }
-            if join.reply.send(answers).is_err() {
-                // The connection has ended meanwhile, or stopped waiting.
-                for wish in &join.rooms {
-                    self.state.family.leave(join.outlet.connection(), &wish.room);
-                }
-            }
+            self.answer_join(join, &snapshot, &mut missed).await;
         }
     }
 
-    async fn enter(
-        &mut self,
-        join: &Join,
+    async fn answer_join(&mut self, join: Join, snapshot: &Snapshot, missed: &mut Missed) {
+        let Join { outlet, purpose, rooms, reply } = join;
+        let mut answers = Vec::with_capacity(rooms.len());
+        let mut entered = Vec::new();
+        let mut budget = self.options.recovery_bytes;
+        for wish in &rooms {
+            let answer = self.answer(&outlet, &purpose, wish, snapshot, missed, &mut budget).await;
+            if let Ok(joined) = &answer
+                && self.enter(&outlet, &purpose, &joined.subscribed)
+            {
+                entered.push(&wish.room);
+            }
+            answers.push(answer);
+        }
+        if reply.send(answers).is_err() {
+            // The connection has ended meanwhile, or stopped waiting. Where it was before, it stays.
+            entered.into_iter().for_each(|room| self.withdraw(&outlet, &purpose, room));
+        }
+    }
+
+    /// Decides on one wish, by the snapshot alone. Nobody is let in yet.
+    async fn answer(
+        &self,
+        outlet: &Arc<dyn Outlet>,
+        purpose: &Purpose,
         wish: &SubscribeRoom,
         snapshot: &Snapshot,
         missed: &mut Missed,
         budget: &mut usize,
     ) -> Result<Joined, Problem> {
         let room = &wish.room;
-        if !matches!(join.purpose, Purpose::Follow) {
-            self.may_view(snapshot, join.outlet.user(), room)?;
+        if !matches!(purpose, Purpose::Follow) {
+            self.may_view(snapshot, outlet.user(), room)?;
         }
         if !snapshot.is_open(room) {
             return Err(Problem::not_found());
@@ -95,14 +117,6 @@ impl RootTask {
             let outcome = if recovered.is_some() { "recovered" } else { "refused" };
             metrics::counter!("ws_recoveries_total", "outcome" => outcome).increment(1);
         }
-        match &join.purpose {
-            Purpose::Subscribe | Purpose::Follow => {
-                self.state.family.join(&self.root, &join.outlet, room, offset)
-            }
-            Purpose::Watch(elsewhere) => {
-                self.state.family.attendance.watch(room, join.outlet.clone(), elsewhere.clone());
-            }
-        }
         let subscribed = Subscribed {
             success: true,
             room: room.clone(),
@@ -112,6 +126,28 @@ impl RootTask {
             events: recovered.unwrap_or_default(),
         };
         Ok(Joined { root: self.root.clone(), subscribed })
+    }
+
+    /// Lets the connection in where the answer says. False when it was there already.
+    fn enter(&mut self, outlet: &Arc<dyn Outlet>, purpose: &Purpose, place: &Subscribed) -> bool {
+        let family = &mut self.state.family;
+        match purpose {
+            Purpose::Subscribe | Purpose::Follow => {
+                family.join(&self.root, outlet, &place.room, place.offset)
+            }
+            Purpose::Watch(elsewhere) => {
+                family.attendance.watch(&place.room, outlet.clone(), elsewhere.clone())
+            }
+        }
+    }
+
+    /// Takes back an entering that nobody has heard of.
+    fn withdraw(&mut self, outlet: &Arc<dyn Outlet>, purpose: &Purpose, room: &Room) {
+        let family = &mut self.state.family;
+        match purpose {
+            Purpose::Subscribe | Purpose::Follow => family.withdraw(outlet, room),
+            Purpose::Watch(_) => family.attendance.stop_watching(outlet.connection(), room),
+        }
     }
 
     /// Whether the user may view the room, by the roles of the snapshot.
@@ -138,15 +174,19 @@ impl RootTask {
             return Some(events);
         }
         let key = (room.clone(), position.offset);
-        if let Some(known) = missed.0.get(&key) {
+        if let Some(known) = missed.events.get(&key) {
             return known.clone();
         }
+        let time_left = missed.read_until.saturating_duration_since(now());
+        if time_left.is_zero() {
+            return None;
+        }
         metrics::counter!("hub_recovery_reads_total").increment(1);
-        let page = timeout(READ_LIMIT, self.log.page_of_room(room, position.offset, limit as u32)).await;
+        let page = timeout(time_left, self.log.page_of_room(room, position.offset, limit as u32)).await;
         // Another epoch would be another log, whose events only look like the missed ones.
         let page = page.ok().and_then(Result::ok).flatten().filter(|page| page.epoch == position.epoch);
         let events = page.and_then(|page| unbroken(room, position.offset, head, &page.events));
-        missed.0.insert(key, events.clone());
+        missed.events.insert(key, events.clone());
         events
     }
 }

@@ -240,6 +240,10 @@ impl Outlet for Conn {
         lock(&self.state).joined.insert(room.clone(), (root.clone(), Arc::clone(head)));
     }
 
+    fn withdrawn(&self, room: &Room) {
+        lock(&self.state).joined.remove(room);
+    }
+
     fn removed(&self, room: &Room, _: UnsubscribeCode) {
         lock(&self.state).joined.remove(room);
         self.push(Item::Removed(room.clone()));

@@ -36,6 +36,11 @@ impl Database {
         Self { url, _place: Place::Server { _server: Arc::clone(server) } }
     }
 
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// A store over it, with the tables.
     pub async fn store(&self, clock: Clock) -> Store {
         let store = Store::open(StoreOptions::new(&self.url), clock).await.unwrap();

@@ -14,8 +14,8 @@ use fanfare::{
     hub::{Broadcast, Hub, HubOptions, Outlet, RoomHead},
     protocol::{
         CampaignId, Code, ConnectionId, EntityKind, EntityUpdated, Epoch, Event, MembershipChanged, Metadata,
-        Notice, Offset, Operation, Position, Role, Room, Root, SubscribeRoom, Timestamp, UnsubscribeCode,
-        UserId,
+        Notice, Offset, Operation, Position, Role, Room, Root, SettlementId, SettlementUpdated,
+        SubscribeRoom, Timestamp, UnsubscribeCode, UserId,
     },
     store::{
         Store,
@@ -25,7 +25,11 @@ use fanfare::{
 };
 use tokio::{sync::Notify, task::JoinSet};
 
-use super::{database::Database, postgres, redis::Redis};
+use super::{
+    database::Database,
+    postgres::{self, TableLock},
+    redis::Redis,
+};
 
 /// What a connection was sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +46,7 @@ pub struct Recorder {
     seen: Mutex<Vec<Seen>>,
     texts: Mutex<Vec<String>>,
     entered: AtomicUsize,
+    rooms: Mutex<Vec<Room>>,
     changed: Notify,
 }
 
@@ -53,6 +58,7 @@ impl Recorder {
             seen: Mutex::default(),
             texts: Mutex::default(),
             entered: AtomicUsize::new(0),
+            rooms: Mutex::default(),
             changed: Notify::new(),
         })
     }
@@ -74,6 +80,18 @@ impl Recorder {
     /// How often it was let into a room.
     pub fn entered(&self) -> usize {
         self.entered.load(Ordering::SeqCst)
+    }
+
+    /// The rooms that it is in, as a gateway would count them.
+    pub fn rooms(&self) -> Vec<Room> {
+        self.rooms.lock().unwrap().clone()
+    }
+
+    fn forget(&self, room: &Room) {
+        let mut rooms = self.rooms.lock().unwrap();
+        if let Some(index) = rooms.iter().position(|joined| joined == room) {
+            rooms.swap_remove(index);
+        }
     }
 
     /// Waits until what was seen satisfies `done`.
@@ -121,10 +139,15 @@ impl Outlet for Recorder {
     fn notify(&self, notice: &Notice) {
         self.push(Seen::Notice(notice.clone()));
     }
-    fn joined(&self, _: &Root, _: &Room, _: &Arc<RoomHead>) {
+    fn joined(&self, _: &Root, room: &Room, _: &Arc<RoomHead>) {
         self.entered.fetch_add(1, Ordering::SeqCst);
+        self.rooms.lock().unwrap().push(room.clone());
+    }
+    fn withdrawn(&self, room: &Room) {
+        self.forget(room);
     }
     fn removed(&self, room: &Room, code: UnsubscribeCode) {
+        self.forget(room);
         self.push(Seen::Removed(room.clone(), code));
     }
 }
@@ -215,7 +238,7 @@ pub struct Fixture {
     pub publisher: Publisher,
     pub campaign: CampaignId,
     _carrier: Carrier,
-    _database: Database,
+    database: Database,
 }
 
 impl Fixture {
@@ -240,7 +263,7 @@ impl Fixture {
         let hub = Hub::new(store.clone(), carrier.hub.clone(), options);
         let campaign = CampaignId::from_uuid(clock.uuid());
         let publisher = Publisher::new(carrier.publisher.clone());
-        let fixture = Self { store, hub, publisher, campaign, _carrier: carrier, _database: database };
+        let fixture = Self { store, hub, publisher, campaign, _carrier: carrier, database };
         let mut tx = fixture.store.begin().await.unwrap();
         let row = CampaignRow {
             id: campaign,
@@ -299,6 +322,26 @@ impl Fixture {
             update.entity_data = data.as_object().cloned();
         }
         self.record(event).await;
+    }
+
+    /// Has a new settlement's room, with one event in it.
+    pub async fn settlement(&self) -> Room {
+        let settlement_id = SettlementId::from_uuid(Clock::system().uuid());
+        self.record(Event::SettlementUpdated(SettlementUpdated {
+            settlement_id,
+            campaign_id: self.campaign,
+            operation: Operation::Create,
+            version: 1,
+            changed_fields: vec![],
+            settlement_data: None,
+        }))
+        .await;
+        Room::Settlement(settlement_id)
+    }
+
+    /// Keeps everybody from reading a table; only with a log in a PostgreSQL.
+    pub async fn lock(&self, table: &'static str) -> TableLock {
+        TableLock::of(self.database.url(), table).await
     }
 
     pub async fn remove(&self, user: &str) {

@@ -16,6 +16,7 @@ use std::{
         mpsc,
     },
     thread,
+    time::Duration,
 };
 
 use nix::{
@@ -224,6 +225,52 @@ impl Drop for Server {
     fn drop(&mut self) {
         // Fast shutdown: connections are closed, the data is written.
         self.end(Signal::SIGINT);
+    }
+}
+
+/// Nobody reads the table until this is released.
+pub struct TableLock {
+    table: &'static str,
+    holder: sqlx::PgConnection,
+    ended: Vec<i32>,
+}
+
+impl TableLock {
+    pub async fn of(url: &str, table: &'static str) -> Self {
+        use sqlx::Connection;
+        let mut holder = sqlx::PgConnection::connect(url).await.unwrap();
+        let lock = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(lock)).execute(&mut holder).await.unwrap();
+        Self { table, holder, ended: Vec::new() }
+    }
+
+    /// Waits until somebody wants to read the table; the process that serves them.
+    pub async fn reader(&mut self) -> i32 {
+        let waiting = "SELECT pid FROM pg_locks
+                       WHERE NOT granted AND relation = to_regclass($1) AND NOT pid = ANY($2)";
+        let found = async {
+            loop {
+                let query = sqlx::query_scalar(waiting).bind(self.table).bind(self.ended.clone());
+                if let Some(pid) = query.fetch_optional(&mut self.holder).await.unwrap() {
+                    return pid;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), found).await.expect("a reader")
+    }
+
+    /// Waits for the next reader and has it fail.
+    pub async fn fail_a_reader(&mut self) {
+        let pid = self.reader().await;
+        let end = sqlx::query("SELECT pg_terminate_backend($1)").bind(pid);
+        end.execute(&mut self.holder).await.unwrap();
+        self.ended.push(pid);
+    }
+
+    /// Lets everybody read again.
+    pub async fn release(mut self) {
+        sqlx::raw_sql("COMMIT").execute(&mut self.holder).await.unwrap();
     }
 }
 
