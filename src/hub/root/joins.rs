@@ -130,6 +130,7 @@ impl RootTask {
 
     /// Lets the connection in where the answer says. False when it was there already.
     fn enter(&mut self, outlet: &Arc<dyn Outlet>, purpose: &Purpose, place: &Subscribed) -> bool {
+        self.state.was_entered = true;
         let family = &mut self.state.family;
         match purpose {
             Purpose::Subscribe | Purpose::Follow => {

@@ -151,6 +151,8 @@ struct State {
     /// When a gap is filled from the log, or tried again.
     fill_due: Option<Instant>,
     empty_since: Option<Instant>,
+    /// Somebody was let in at some time. Until then the root may be one that does not exist.
+    was_entered: bool,
 }
 
 struct Place {
@@ -181,6 +183,7 @@ impl RootTask {
             elsewhere: None,
             fill_due: None,
             empty_since: None,
+            was_entered: false,
         };
         Self { root, log, bus, options, presence, own, requests, hints, passed, state }
     }
@@ -324,7 +327,7 @@ async fn sleep_until(at: Option<Instant>) {
 impl State {
     fn wake_at(&self, options: &HubOptions) -> Option<Instant> {
         let joins = self.joins_due(options);
-        let linger = self.empty_since.map(|since| since + options.linger);
+        let linger = self.empty_since.map(|since| since + self.linger(options));
         let doubt = self.doubt_due(options);
         [joins, linger, self.presence_due, self.refresh_due, self.fill_due, doubt].into_iter().flatten().min()
     }
@@ -372,6 +375,12 @@ impl State {
     }
 
     fn has_lingered(&self, options: &HubOptions) -> bool {
-        self.empty_since.is_some_and(|since| now() - since >= options.linger)
+        self.empty_since.is_some_and(|since| now() - since >= self.linger(options))
+    }
+
+    /// Whoever was here may come back soon. Nobody can come to what does not exist, and clients can think of any
+    /// number of such roots.
+    fn linger(&self, options: &HubOptions) -> Duration {
+        if self.was_entered { options.linger } else { Duration::ZERO }
     }
 }
