@@ -2,7 +2,7 @@
 //! of the followed roots here against those in the database, one query for up to a thousand roots.
 //! While the bus may be bringing nothing, twice a second, and at once whenever that changes.
 
-use std::{sync::Mutex, time::Duration};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     bus::BusHealth,
-    protocol::{Epoch, Offset, Root},
+    protocol::{Offset, Root},
 };
 
 /// How many roots one query asks for.
@@ -24,13 +24,11 @@ const QUERY_LIMIT: Duration = Duration::from_secs(4);
 /// When the heads were last known to agree or to be made to.
 pub(super) struct Verification {
     last: watch::Sender<Instant>,
-    /// The log's identity at the last comparison.
-    epoch: Mutex<Option<Epoch>>,
 }
 
 impl Verification {
     pub(super) fn new() -> Self {
-        Self { last: watch::Sender::new(now()), epoch: Mutex::default() }
+        Self { last: watch::Sender::new(now()) }
     }
 
     pub(super) fn is_recent(&self, limit: Duration) -> bool {
@@ -94,8 +92,6 @@ async fn tell_when_unverified(hub: &Hub) {
 async fn check(hub: &Hub) -> bool {
     metrics::counter!("hub_head_checks_total").increment(1);
     let roots: Vec<Root> = lock(&hub.shared.roots).keys().cloned().collect();
-    let known = lock(&hub.shared.verification.epoch).clone();
-    let mut seen = known.clone();
     for roots in roots.chunks(ROOTS_A_QUERY) {
         let (epoch, heads) = match timeout(QUERY_LIMIT, hub.shared.log.heads(roots)).await {
             Ok(Ok(read)) => read,
@@ -108,26 +104,23 @@ async fn check(hub: &Hub) -> bool {
                 return false;
             }
         };
-        // What happened while nothing could be compared is found by the same comparison.
-        let is_new_epoch =
-            lock(&hub.shared.verification.epoch).replace(epoch.clone()).as_ref() != Some(&epoch);
-        let followed = lock(&hub.shared.roots);
+        let mut followed = lock(&hub.shared.roots);
         let mut lag = 0;
         for root in roots {
             let (Some(handle), head) =
-                (followed.get(root), heads.get(root).copied().unwrap_or(Offset::START))
+                (followed.get_mut(root), heads.get(root).copied().unwrap_or(Offset::START))
             else {
                 continue;
             };
             lag = lag.max(head.0.saturating_sub(handle.passed()));
-            if is_new_epoch || head.0 > handle.passed() {
+            // Another log may end where the root's task is in its own.
+            if handle.told.as_ref() != Some(&epoch) || head.0 > handle.passed() {
+                handle.told = Some(epoch.clone());
                 handle.requests.send(Request::Head { epoch: epoch.clone(), head }).ok();
             }
         }
         metrics::gauge!("hub_head_lag_events").set(lag as f64);
-        seen = Some(epoch);
     }
-    *lock(&hub.shared.verification.epoch) = seen;
     // Without roots there is nothing to compare, but the database must still answer.
     !roots.is_empty() || matches!(timeout(QUERY_LIMIT, hub.shared.log.heads(&[])).await, Ok(Ok(_)))
 }

@@ -78,6 +78,8 @@ struct Shared {
 struct Handle {
     requests: mpsc::UnboundedSender<Request>,
     passed: Arc<AtomicU64>,
+    /// The epoch in which the head check has last told the task of a head.
+    told: Option<Epoch>,
 }
 
 impl Hub {
@@ -360,7 +362,7 @@ impl Hub {
             idle
         };
         time::spawn(task.run(hints, may_end));
-        Handle { requests, passed }
+        Handle { requests, passed, told: None }
     }
 }
 

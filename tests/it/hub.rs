@@ -2,6 +2,7 @@
 
 mod absent_roots;
 mod late_answers;
+mod new_epochs;
 
 use std::{
     collections::HashSet,

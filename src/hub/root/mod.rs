@@ -137,9 +137,8 @@ struct State {
     family: Family,
     /// Where this instance is in the log; unknown until the first join has read it.
     place: Option<Place>,
-    /// The database says that its log is another one than ours.
-    other_epoch: bool,
-    /// The bus brought what cannot be true, so the log is asked.
+    /// The bus brought what cannot be true, or the log is another one than ours: the log is asked until it
+    /// answers.
     in_doubt: bool,
     joins: Vec<Join>,
     last_read: Option<Instant>,
@@ -174,7 +173,6 @@ impl RootTask {
         let state = State {
             family: Family::new(history, Attendance::new(options.presence_members, presence.is_some())),
             place: None,
-            other_epoch: false,
             in_doubt: false,
             joins: Vec::new(),
             last_read: None,
@@ -222,9 +220,6 @@ impl RootTask {
             let mut rechecks = Vec::new();
             for request in requests.drain(..) {
                 self.take_request(request, &mut rechecks);
-            }
-            if self.state.other_epoch {
-                self.state.other_epoch = !self.start_over(StaleReason::EpochChanged).await;
             }
             if heads_seen || self.has_gap() {
                 self.advance(None).await;
@@ -284,7 +279,7 @@ impl RootTask {
             Request::Recheck { user, done } => rechecks.push((user, done)),
             Request::Head { epoch, head } => match &mut self.state.place {
                 Some(place) if place.epoch == epoch => place.sequencer.observe_head(head),
-                Some(_) => self.state.other_epoch = true,
+                Some(_) => self.state.in_doubt = true,
                 None => {}
             },
             Request::Unverified => family.invalidate(StaleReason::Unverified),
