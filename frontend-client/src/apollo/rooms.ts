@@ -1,5 +1,6 @@
 import type { ApolloCache } from "@apollo/client";
 import type { RoomName } from "../sync/changes.js";
+import type { Doubts } from "../sync/doubts.js";
 import type { Policies, Policy } from "../sync/policies.js";
 import { isObject, isReference } from "../sync/values.js";
 import { nodesOf, removed } from "./lists.js";
@@ -11,14 +12,49 @@ export interface StoredObject {
   readonly policy: Policy | undefined;
 }
 
+/** What of the cache is about a room. */
+export interface RoomContents {
+  readonly sure: ReadonlyMap<string, StoredObject>;
+  /** What may belong to it: entities of a campaign, when the cache does not say of which. */
+  readonly perhaps: ReadonlyMap<string, StoredObject>;
+}
+
 /**
  * Everything in the cache that belongs to a room: the room's own entity, the entities that name it (`campaignId`), and
  * what is in their lists. Under `ROOT_QUERY` the fields whose arguments name the room or that lead to such an entity.
  */
-export function storedIn(cache: ApolloCache, policies: Policies, room: RoomName): Map<string, StoredObject> {
+export function storedIn(cache: ApolloCache, policies: Policies, room: RoomName): RoomContents {
   const all = contents(cache);
-  const parent = `${room.kind}Id`;
-  const own = policies.ofKind(room.kind);
+  const sure = reached(all, policies, room.kind, (id) => id === room.id);
+  const perhaps = new Map<string, StoredObject>();
+  if (room.kind === "campaign") {
+    const elsewhere = reached(all, policies, room.kind, (id) => typeof id === "string" && id !== room.id);
+    for (const [id, stored] of all) {
+      const policy = policies.ofType(stored["__typename"]);
+      if (policy && !sure.has(id) && !elsewhere.has(id)) {
+        perhaps.set(id, { stored, policy });
+      }
+    }
+  }
+  const root = Object.entries(all.get("ROOT_QUERY") ?? {});
+  const fields = root.filter(([name, value]) => isOf(name, value, sure, room));
+  const others = root.filter(
+    ([name, value]) => !fields.some(([taken]) => taken === name) && isOf(name, value, perhaps, null),
+  );
+  addRoot(sure, fields);
+  addRoot(perhaps, others);
+  return { sure, perhaps };
+}
+
+/** The entities of those rooms of a kind whose ids are meant: they name one, or are in the lists of such. */
+function reached(
+  all: ReadonlyMap<string, Stored>,
+  policies: Policies,
+  kind: string,
+  isMeant: (id: unknown) => boolean,
+): Map<string, StoredObject> {
+  const parent = `${kind}Id`;
+  const own = policies.ofKind(kind);
   const found = new Map<string, StoredObject>();
   const queue: string[] = [];
   const include = (id: string) => {
@@ -31,16 +67,13 @@ export function storedIn(cache: ApolloCache, policies: Policies, room: RoomName)
   };
   for (const [id, stored] of all) {
     const isOwn =
-      own !== undefined &&
-      own.typeName === stored["__typename"] &&
-      stored[own.key.at(-1) ?? "id"] === room.id;
-    if (isOwn || stored[parent] === room.id) {
+      own !== undefined && own.typeName === stored["__typename"] && isMeant(stored[own.key.at(-1) ?? "id"]);
+    if (isOwn || isMeant(stored[parent])) {
       include(id);
     }
   }
-  const root = all.get("ROOT_QUERY") ?? {};
-  for (const [name, value] of Object.entries(root)) {
-    if (argumentsOf(name)?.values[parent] === room.id) {
+  for (const [name, value] of Object.entries(all.get("ROOT_QUERY") ?? {})) {
+    if (isMeant(argumentsOf(name)?.values[parent])) {
       includeNodes(value, include);
     }
   }
@@ -52,18 +85,23 @@ export function storedIn(cache: ApolloCache, policies: Policies, room: RoomName)
       }
     }
   }
-  const fields = Object.entries(root).filter(([name, value]) => isOf(name, value, found, parent, room));
-  if (fields.length > 0) {
-    found.set("ROOT_QUERY", { stored: Object.fromEntries(fields), policy: undefined });
-  }
   return found;
 }
 
-/** Takes everything of a room out of the cache; queries for it are answered as the server would: with null. */
-export function forget(cache: ApolloCache, policies: Policies, room: RoomName): void {
-  const found = storedIn(cache, policies, room);
-  const fields = found.get("ROOT_QUERY")?.stored ?? {};
-  found.delete("ROOT_QUERY");
+function addRoot(found: Map<string, StoredObject>, fields: readonly [string, unknown][]): void {
+  if (fields.length > 0) {
+    found.set("ROOT_QUERY", { stored: Object.fromEntries(fields), policy: undefined });
+  }
+}
+
+/**
+ * Takes everything of a room out of the cache; queries for it are answered as the server would: with null. What may be of
+ * it is noted as out of date: the server refuses it when it is.
+ */
+export function forget(cache: ApolloCache, policies: Policies, room: RoomName, doubts: Doubts): void {
+  const { sure, perhaps } = storedIn(cache, policies, room);
+  const fields = sure.get("ROOT_QUERY")?.stored ?? {};
+  const entities = [...sure].filter(([id]) => id !== "ROOT_QUERY");
   cache.modify({
     id: "ROOT_QUERY",
     broadcast: false,
@@ -76,7 +114,7 @@ export function forget(cache: ApolloCache, policies: Policies, room: RoomName): 
       }
       const listed = policies.ofList("Query", fieldOf(storeFieldName));
       let rest = value;
-      for (const [id, { policy, stored }] of listed ? found : []) {
+      for (const [id, { policy, stored }] of listed ? entities : []) {
         if (listed && policy === listed.policy) {
           rest = removed(rest, { ...listed, values: stored, ref: { __ref: id }, read: readField }).value;
         }
@@ -84,9 +122,17 @@ export function forget(cache: ApolloCache, policies: Policies, room: RoomName): 
       return rest;
     }) as never,
   });
-  for (const id of found.keys()) {
+  for (const [id] of entities) {
     cache.evict({ id, broadcast: false });
   }
+  for (const [id, { stored, policy }] of perhaps) {
+    doubts.add(id, unkeyed(stored, policy));
+  }
+}
+
+/** The stored names of an entity's fields that are no part of its key. */
+export function unkeyed(stored: Stored, policy: Policy | undefined): string[] {
+  return Object.keys(stored).filter((name) => name !== "__typename" && !policy?.key.includes(name));
 }
 
 function includeNodes(value: unknown, include: (id: string) => void): void {
@@ -97,23 +143,22 @@ function includeNodes(value: unknown, include: (id: string) => void): void {
   }
 }
 
-/** Whether a field of the root is the room's alone. */
+/** Whether a field of the root is the room's alone; without a room, whether it is about these entities. */
 function isOf(
   name: string,
   value: unknown,
   found: ReadonlyMap<string, StoredObject>,
-  parent: string,
-  room: RoomName,
+  room: RoomName | null,
 ): boolean {
   if (value === null) {
     // What the user was refused, or had lost: with the room it may be there.
-    return true;
+    return room !== null;
   }
   if (isReference(value)) {
     return found.has(value.__ref);
   }
   const args = argumentsOf(name)?.values ?? {};
-  if (args[parent] === room.id) {
+  if (room && args[`${room.kind}Id`] === room.id) {
     return true;
   }
   // A list that some entity of the room chose, such as the structures of one settlement.

@@ -6,7 +6,7 @@ import type { ListPolicy, Policies, Policy } from "../sync/policies.js";
 import { isReference, type Values } from "../sync/values.js";
 import { fragmentFor } from "./fragment.js";
 import { type Entry, inserted, isEntry, isListOf, nodesOf, READ_AGAIN, removed } from "./lists.js";
-import { forget, storedIn } from "./rooms.js";
+import { forget, storedIn, unkeyed } from "./rooms.js";
 import { argumentsOf, fieldOf, identify, peek, type Stored } from "./store.js";
 
 /** Of how many deleted entities it is remembered that they are gone, for answers that still have them. */
@@ -45,7 +45,7 @@ export class Writer {
         this.#doubt(change, doubts);
         break;
       case "forget":
-        forget(this.#cache, this.#policies, change.room);
+        forget(this.#cache, this.#policies, change.room, doubts);
         break;
     }
   }
@@ -212,7 +212,8 @@ export class Writer {
     }
     if ("kind" in of) {
       const isAll = fields === "all";
-      for (const [id, { stored, policy }] of storedIn(this.#cache, this.#policies, of)) {
+      const { sure, perhaps } = storedIn(this.#cache, this.#policies, of);
+      for (const [id, { stored, policy }] of [...sure, ...perhaps]) {
         const names = policy && !isAll ? named(stored, fields ?? policy.computed) : [];
         doubts.add(id, isAll ? unkeyed(stored, policy) : names);
       }
@@ -297,10 +298,6 @@ function entryOf(id: string, policy: Policy, list: ListPolicy, values: Values, r
 /** The stored names of fields, whatever their arguments. */
 function named(stored: Stored, fields: readonly string[]): string[] {
   return Object.keys(stored).filter((name) => fields.includes(fieldOf(name)));
-}
-
-function unkeyed(stored: Stored, policy: Policy | undefined): string[] {
-  return Object.keys(stored).filter((name) => name !== "__typename" && !policy?.key.includes(name));
 }
 
 function intersects(some: readonly string[], others: readonly string[]): boolean {
