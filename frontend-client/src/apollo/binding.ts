@@ -63,7 +63,11 @@ class Binding implements ApolloBinding {
     this.#apollo = apollo;
     this.#policies = policies;
     this.#writer = new Writer(apollo.cache, policies);
-    this.#rereads = new Rereads(apollo, (doubts) => this.#drop(doubts, true));
+    this.#rereads = new Rereads(apollo, {
+      policies,
+      settle: (rest) => this.#settle(rest, true),
+      drop: (doubts) => this.#drop(doubts, true),
+    });
     identifyByKeys(apollo, policies);
     this.#following = new Following(fanfare, {
       policies,
@@ -112,13 +116,13 @@ class Binding implements ApolloBinding {
   }
 
   /** Out-of-date fields that are shown are read again; the others are dropped, so that no later query gets them. */
-  #settle(doubts: Doubts): Promise<unknown> {
+  #settle(doubts: Doubts, isRest = false): Promise<unknown> {
     if (doubts.isEmpty) {
       return Promise.resolve();
     }
     const { shown, unseen } = sortedByScreen(this.#apollo, this.#policies, doubts);
     this.#drop(unseen, false);
-    return Promise.all([...shown].map(([query, outdated]) => this.#rereads.want(query, outdated)));
+    return Promise.all([...shown].map(([query, outdated]) => this.#rereads.want(query, outdated, isRest)));
   }
 
   #drop(doubts: Doubts, isSeen: boolean): void {

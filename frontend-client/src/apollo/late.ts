@@ -130,10 +130,10 @@ function olderThan(
 ): Doubts {
   const older = new Doubts();
   for (const [id, stored] of newer) {
-    const { value = {}, fields = [] } = selected.get(id) ?? {};
+    const { value = {}, fields } = selected.get(id) ?? {};
     older.add(
       id,
-      [...fields].filter((name) => !(name in stored) && isVersioned(policies, value, name)),
+      [...(fields?.keys() ?? [])].filter((name) => !(name in stored) && isVersioned(policies, value, name)),
     );
   }
   return older;

@@ -52,13 +52,20 @@ export function inserted(value: unknown, args: Arguments, entry: Entry): unknown
     : insertedInPage(value as Record<string, unknown>, nodes, rank, args, entry);
 }
 
-/** The list without the entity; the same when it is not in it. */
-export function removed(value: unknown, entry: Entry): { value: unknown; isWhole: boolean } {
+/**
+ * The list without the entity; the same when it is not in it. Pages that the cache gathers (`isGathered`) may be of any
+ * length: what follows comes with the next one.
+ */
+export function removed(
+  value: unknown,
+  entry: Entry,
+  isGathered = false,
+): { value: unknown; isWhole: boolean } {
   const nodes = nodesOf(value);
   const at = nodes?.findIndex((node) => isEntry(node, entry)) ?? -1;
   if (!nodes || at < 0) {
     // It may have been the only one behind the page.
-    return { value, isWhole: pageInfoOf(value)?.["hasNextPage"] !== true };
+    return { value, isWhole: isGathered || pageInfoOf(value)?.["hasNextPage"] !== true };
   }
   if (Array.isArray(value)) {
     return { value: without(nodes, at), isWhole: true };
@@ -67,7 +74,7 @@ export function removed(value: unknown, entry: Entry): { value: unknown; isWhole
   const info = pageInfoOf(page);
   const next = withParts(page, (items) => without(items, at));
   // The page is one short, and only the server knows what follows.
-  const isWhole = info?.["hasNextPage"] === false && page["totalCount"] === undefined;
+  const isWhole = (isGathered || info?.["hasNextPage"] === false) && page["totalCount"] === undefined;
   return { value: withCursors(next, entry), isWhole };
 }
 

@@ -2,12 +2,23 @@ import type { ApolloClient, ObservableQuery } from "@apollo/client";
 import { CombinedGraphQLErrors } from "@apollo/client/errors";
 import type { DocumentNode } from "graphql";
 import { Doubts } from "../sync/doubts.js";
+import type { Policies } from "../sync/policies.js";
 import { Timer } from "../timer.js";
+import { widened } from "./gathered.js";
+import { selectionsOf } from "./selections.js";
 
 /** At most one reading of a query begins in so many milliseconds. */
 const INTERVAL_MS = 250;
-/** After a failure of the network: the first wait, and the longest, in milliseconds. */
+/** After a failure that may pass: the first wait, and the longest, in milliseconds. */
 const RETRY_MS = { first: 1000, longest: 32_000 };
+/** Errors of a server that would have answered at another time. */
+const PASSING = new Set<unknown>([
+  "UNAVAILABLE",
+  "INTERNAL",
+  "RATE_LIMITED",
+  "SERVER_BUSY",
+  "SERVER_DRAINING",
+]);
 
 /** One query with its variables, however many components show it. */
 interface Reading {
@@ -27,8 +38,19 @@ interface Reading {
 
 interface Wanted {
   readonly doubts: Doubts;
+  /** An earlier reading should have settled some of it: what this one does not settle either is given up. */
+  isRest: boolean;
   readonly settled: Promise<void>;
   readonly settle: () => void;
+}
+
+/** What {@link Rereads} needs of its surroundings. */
+export interface RereadsContext {
+  readonly policies: Policies;
+  /** Sorts what an answer was expected to settle and did not. Fulfilled when it has been read where it is shown. */
+  readonly settle: (rest: Doubts) => Promise<unknown>;
+  /** Takes what could not be read: no query may be answered with it any more. */
+  readonly drop: (doubts: Doubts) => void;
 }
 
 /**
@@ -37,24 +59,25 @@ interface Wanted {
  */
 export class Rereads {
   readonly #apollo: ApolloClient;
-  readonly #drop: (doubts: Doubts) => void;
+  readonly #context: RereadsContext;
   readonly #readings = new Map<DocumentNode, Map<string, Reading>>();
   #isEnded = false;
 
-  /** `drop` is given what could not be read: no query may be answered with it any more. */
-  constructor(apollo: ApolloClient, drop: (doubts: Doubts) => void) {
+  constructor(apollo: ApolloClient, context: RereadsContext) {
     this.#apollo = apollo;
-    this.#drop = drop;
+    this.#context = context;
   }
 
   /**
    * Reads the query again, by a request that begins after this call. Fulfilled when the answer is in the cache, or when
-   * there will be none: the server refuses it, or nobody shows the query any more.
+   * there will be none: the server refuses it, or nobody shows the query any more. `isRest`: an earlier answer should have
+   * brought it.
    */
-  want(query: ObservableQuery, doubts: Doubts): Promise<void> {
+  want(query: ObservableQuery, doubts: Doubts, isRest = false): Promise<void> {
     const reading = this.#readingOf(query);
     reading.wanted ??= wish();
     reading.wanted.doubts.addAll(doubts);
+    reading.wanted.isRest ||= isRest;
     const { settled } = reading.wanted;
     if (!reading.timer.isSet) {
       this.#plan(reading);
@@ -105,9 +128,9 @@ export class Rereads {
     reading.isRunning = true;
     reading.lastStart = Date.now();
     try {
-      await this.#ask(reading);
+      const rest = await this.#ask(reading, wanted.doubts);
       reading.failures = 0;
-      wanted.settle();
+      this.#answered(wanted, rest);
     } catch (error) {
       this.#failed(reading, wanted, error);
     }
@@ -119,8 +142,12 @@ export class Rereads {
     }
   }
 
-  #ask({ document, variables, options }: Reading): Promise<unknown> {
-    return this.#apollo.query({
+  /** Asks the server; gives what the answer has nothing of. */
+  async #ask({ document, variables: own, options }: Reading, doubts: Doubts): Promise<Doubts> {
+    const { cache } = this.#apollo;
+    const { policies } = this.#context;
+    const variables = widened(cache, policies, document, own);
+    const { data, error } = await this.#apollo.query({
       query: document,
       variables,
       fetchPolicy: "network-only",
@@ -128,13 +155,37 @@ export class Rereads {
       // An earlier request of the same query may have been answered before the change.
       context: { ...options.context, queryDeduplication: false },
     });
+    if (error && isPassing(error)) {
+      throw error;
+    }
+    const answered = selectionsOf(cache, policies, { query: document, variables, result: data });
+    const rest = new Doubts();
+    for (const [id, fields] of doubts) {
+      rest.add(
+        id,
+        [...fields].filter((name) => !answered.get(id)?.fields.has(name)),
+      );
+    }
+    return rest;
+  }
+
+  /** An entity that has left the page, for example, is out of date as before: another query may show it, or none. */
+  #answered(wanted: Wanted, rest: Doubts): void {
+    if (rest.isEmpty || this.#isEnded) {
+      wanted.settle();
+    } else if (wanted.isRest) {
+      this.#context.drop(rest);
+      wanted.settle();
+    } else {
+      this.#context.settle(rest).then(wanted.settle);
+    }
   }
 
   #failed(reading: Reading, wanted: Wanted, error: unknown): void {
-    const isRefused = CombinedGraphQLErrors.is(error);
+    const isRefused = CombinedGraphQLErrors.is(error) && !isPassing(error);
     if (isRefused || this.#isEnded || !this.#isShown(reading)) {
       if (!this.#isEnded) {
-        this.#drop(wanted.doubts);
+        this.#context.drop(wanted.doubts);
       }
       wanted.settle();
       return;
@@ -144,6 +195,7 @@ export class Rereads {
     reading.wanted = wanted;
     if (later) {
       wanted.doubts.addAll(later.doubts);
+      wanted.isRest ||= later.isRest;
       wanted.settled.then(later.settle);
     }
   }
@@ -197,6 +249,10 @@ export class Rereads {
   }
 }
 
+/** Whether the same request may be answered later. */
+const isPassing = (error: unknown): boolean =>
+  CombinedGraphQLErrors.is(error) && error.errors.some(({ extensions }) => PASSING.has(extensions?.["code"]));
+
 const keyOf = (variables: ObservableQuery["variables"]): string => JSON.stringify(variables ?? {});
 
 function wish(): Wanted {
@@ -204,5 +260,5 @@ function wish(): Wanted {
   const settled = new Promise<void>((resolve) => {
     settle = resolve;
   });
-  return { doubts: new Doubts(), settled, settle };
+  return { doubts: new Doubts(), isRest: false, settled, settle };
 }

@@ -8,7 +8,7 @@ import { identify } from "./store.js";
 export interface Selected {
   readonly id: string;
   readonly value: Readonly<Record<string, unknown>>;
-  readonly fields: ReadonlySet<string>;
+  readonly fields: ReadonlyMap<string, FieldNode>;
 }
 
 interface Walk {
@@ -16,7 +16,7 @@ interface Walk {
   readonly policies: Policies;
   readonly variables: Record<string, unknown>;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  readonly found: Map<string, { id: string; value: Record<string, unknown>; fields: Set<string> }>;
+  readonly found: Map<string, { id: string; value: Record<string, unknown>; fields: Map<string, FieldNode> }>;
 }
 
 /** The root of queries and the entities that have policies, as they appear in a result. */
@@ -60,9 +60,9 @@ function visit(walk: Walk, selections: SelectionSetNode, value: unknown, rootId:
   const policy = walk.policies.ofType(value["__typename"]);
   const id = rootId ?? (policy && identify(walk.cache, policy, value));
   const typeName = rootId === null ? value["__typename"] : "Query";
-  let fields: Set<string> | null = null;
+  let fields: Map<string, FieldNode> | null = null;
   if (id !== undefined) {
-    const known = walk.found.get(id) ?? { id, value: {}, fields: new Set<string>() };
+    const known = walk.found.get(id) ?? { id, value: {}, fields: new Map<string, FieldNode>() };
     Object.assign(known.value, value);
     walk.found.set(id, known);
     fields = known.fields;
@@ -72,7 +72,7 @@ function visit(walk: Walk, selections: SelectionSetNode, value: unknown, rootId:
 
 interface Place {
   readonly typeName: string | undefined;
-  readonly fields: Set<string> | null;
+  readonly fields: Map<string, FieldNode> | null;
 }
 
 function descend(
@@ -85,7 +85,7 @@ function descend(
     if (selection.kind === "Field") {
       const name = selection.alias?.value ?? selection.name.value;
       if (name in value) {
-        place.fields?.add(storeFieldName(walk, selection, place.typeName));
+        place.fields?.set(storeFieldName(walk, selection, place.typeName), selection);
         if (selection.selectionSet) {
           visit(walk, selection.selectionSet, value[name], null);
         }

@@ -75,26 +75,17 @@ export class Writer {
   }
 
   /** Brings what the cache holds of an entity up to date. */
-  #update(
-    id: string,
-    stored: Stored,
-    { policy, values, fields, changed, version }: Put,
-    doubts: Doubts,
-  ): void {
-    const constant = (name: string) =>
-      name === "__typename" || policy.key.includes(name) || this.#isLink(policy, name, stored);
+  #update(id: string, stored: Stored, change: Put, doubts: Doubts): void {
+    const { policy, values, fields, version } = change;
+    const isOutdated = this.#outdating(stored, change);
     if (fields === null) {
-      const outdated = Object.keys(stored).filter((name) => {
-        const field = fieldOf(name);
-        const isNamed = changed.length > 0 ? changed.includes(field) : !policy.computed.includes(field);
-        return isNamed && !constant(name);
-      });
-      doubts.add(id, [...outdated, ...("version" in stored ? ["version"] : [])]);
+      doubts.add(
+        id,
+        Object.keys(stored).filter((name) => isOutdated(name) || name === "version"),
+      );
       return;
     }
     const next = new Map<string, unknown>();
-    const held = stored["version"];
-    const isGap = version !== null && typeof held === "number" && version > held + 1;
     for (const [name, value] of Object.entries(stored)) {
       const isCarried = name in values && fields.includes(name);
       const result = isCarried ? overlay(value, values[name], policy.objects[name]) : UNKNOWN;
@@ -102,15 +93,11 @@ export class Writer {
         if (result !== value) {
           next.set(name, result);
         }
-      } else if (!constant(name) && name !== "version") {
-        // Its own versions may have been skipped: then nobody knows what is not carried.
-        const isMissed = isGap && !policy.computed.includes(fieldOf(name));
-        if (isMissed || changed.includes(fieldOf(name)) || isCarried) {
-          doubts.add(id, [name]);
-        }
+      } else if (isOutdated(name) || (isCarried && !this.#isLink(policy, name, stored))) {
+        doubts.add(id, [name]);
       }
     }
-    if (version !== null && version !== held) {
+    if (version !== null && version !== stored["version"]) {
       next.set("version", version);
     }
     // Only what differs: this is done for every event.
@@ -120,10 +107,27 @@ export class Writer {
     this.#cache.modify({ id, broadcast: false, fields: modifiers as never });
   }
 
+  /** Which fields of an entity are out of date after a change, as far as it does not carry them. */
+  #outdating(stored: Stored, { policy, fields, changed, version }: Put): (name: string) => boolean {
+    const held = stored["version"];
+    // Versions may have been skipped, or the event says nothing: then whatever is not carried may have changed.
+    const isGap = version !== null && typeof held === "number" && version > held + 1;
+    const isAny = fields === null ? changed.length === 0 : isGap;
+    return (name) => {
+      const field = fieldOf(name);
+      if (["__typename", "version", ...policy.key].includes(name)) {
+        return false;
+      }
+      const isNamed =
+        changed.includes(field) || (isReference(stored[name]) && changed.includes(`${field}Id`));
+      const isList = this.#policies.ofList(policy.typeName, field) !== undefined;
+      return isNamed || (isAny && !isList && !policy.computed.includes(field));
+    };
+  }
+
   /** Whether a field leads to other entities, which have their own events. */
   #isLink(policy: Policy, name: string, stored: Stored): boolean {
-    const value = stored[name];
-    return isReference(value) || this.#policies.ofList(policy.typeName, fieldOf(name)) !== undefined;
+    return isReference(stored[name]) || this.#policies.ofList(policy.typeName, fieldOf(name)) !== undefined;
   }
 
   /** Writes the fields that the cache does not have. */
@@ -157,7 +161,11 @@ export class Writer {
         const isMember =
           list.on === "Query" ? args && isListOf(list, args, values) : this.#owns(owner, list, values);
         if (isMember === false) {
-          return removed(value, entry).value;
+          const result = removed(value, entry, args?.isPartial);
+          if (!isNew && !result.isWhole) {
+            doubts.add(owner, [name]);
+          }
+          return result.value;
         }
         if (isMember === null || args === null || value === null) {
           doubts.add(owner, [name]);
@@ -188,12 +196,12 @@ export class Writer {
       return;
     }
     this.#rememberDeleted(id);
-    this.#eachList(policy, values, [], (list, owner, _, storeFieldName) => {
+    this.#eachList(policy, values, [], (list, owner, args, storeFieldName) => {
       this.#modify(owner, (value, { storeFieldName: name, readField }) => {
         if (name !== storeFieldName) {
           return value;
         }
-        const result = removed(value, entryOf(id, policy, list, values, readField));
+        const result = removed(value, entryOf(id, policy, list, values, readField), args?.isPartial);
         if (!result.isWhole) {
           doubts.add(owner, [name]);
         }

@@ -3,7 +3,7 @@ import { relayStylePagination } from "@apollo/client/utilities";
 import { describe, expect, it } from "vitest";
 import { bindApolloCache, type EntityPolicy } from "../../src/apollo/index.js";
 import type { EventPayloads } from "../../src/index.js";
-import { CAMPAIGN, fakeTime, settle } from "../support.js";
+import { CAMPAIGN, campaign, fakeTime, pass, settle } from "../support.js";
 import { bound, frame, SETTLEMENT, SETTLEMENTS } from "./support.js";
 
 fakeTime();
@@ -111,6 +111,62 @@ describe("a policy of one's own", () => {
     expect(read("y")?.map(({ id }) => id)).toEqual(["rope"]);
   });
 
+  it("has a page read again that an entity has left for another list", async () => {
+    const { server, cache } = await bound({
+      policies: [
+        {
+          ...ITEM,
+          order: "id",
+          lists: [{ on: "Query", field: "items", where: { characterId: "characterId" } }],
+        },
+      ],
+    });
+    const query = gql`
+      query Page($characterId: ID!) {
+        items(characterId: $characterId, first: 2) {
+          nodes { id characterId name version } pageInfo { hasNextPage }
+        }
+      }
+    `;
+    const entry = (id: string) => ({ __typename: "Item", id, characterId: "x", name: id, version: 1 });
+    const variables = { characterId: "x" };
+    const pageInfo = { __typename: "PageInfo", hasNextPage: true };
+    const nodes = [entry("lamp"), entry("rope")];
+    cache.writeQuery({
+      query,
+      variables,
+      data: { items: { __typename: "ItemConnection", nodes, pageInfo } },
+    });
+    server.publish(
+      "entity_updated",
+      item("rope", { changedFields: ["characterId"], entityData: { id: "rope", characterId: "y" } }),
+    );
+    await frame();
+    expect(cache.readQuery({ query, variables })).toBeNull();
+  });
+
+  it("has a reference to another entity read again when an event names it, and only then", async () => {
+    const { server, cache } = await bound({ policies: [{ typeName: "Item", kind: "item" }] });
+    const query = gql`
+      query One { item { id name version owner { id name } } }
+    `;
+    for (const field of ["owner", "ownerId"]) {
+      const owner = { __typename: "Character", id: "x", name: "Xan" };
+      cache.writeQuery({
+        query,
+        data: { item: { __typename: "Item", id: "i", name: "Sword", version: 1, owner } },
+      });
+      const event = (version: number, changed: string) =>
+        item("i", { version, changedFields: [changed], entityData: { name: "Blade", ownerId: "y" } });
+      server.publish("entity_updated", event(2, "name"));
+      await frame();
+      expect(cache.extract()["Item:i"]).toMatchObject({ name: "Blade", owner: { __ref: "Character:x" } });
+      server.publish("entity_updated", event(3, field));
+      await frame();
+      expect(cache.extract()["Item:i"]).not.toHaveProperty("owner");
+    }
+  });
+
   it("says which fields are computed", async () => {
     const { server, cache } = await inventory();
     server.publish("state_invalidated", {
@@ -147,6 +203,69 @@ describe("a policy of one's own", () => {
       /Character\.items needs `where`/,
     );
     binding.unbind();
+  });
+});
+
+/** A list of seven, of which three pages of two are gathered and shown. */
+async function gathered() {
+  const cache = new InMemoryCache({
+    typePolicies: { Query: { fields: { settlements: relayStylePagination(["campaignId"]) } } },
+  });
+  const query = gql`
+    query Gathered($campaignId: ID!, $first: Int, $after: String) {
+      settlements(campaignId: $campaignId, first: $first, after: $after) {
+        edges { cursor node { id name defense version } } pageInfo { hasNextPage endCursor }
+      }
+    }
+  `;
+  const all = await bound({ cache });
+  for (const number of [3, 4, 5, 6, 7]) {
+    all.world.settlement(CAMPAIGN, `s-00${number}`);
+  }
+  const page = await all.show(query, { campaignId: CAMPAIGN, first: 2 });
+  const next = async (after: string) => {
+    const more = page.query.fetchMore({ variables: { after } });
+    await pass(5);
+    await more;
+  };
+  await next("s-002");
+  await next("s-004");
+  const nodes = () =>
+    (
+      page.now()["settlements"] as { edges: { node: { id: string; name: string; defense: number } }[] }
+    ).edges.map(({ node }) => node);
+  return { ...all, page, next, nodes, ids: () => nodes().map(({ id }) => id) };
+}
+
+describe("pages that the cache gathers", () => {
+  it("are one shorter after a deletion, of which nothing has to be read", async () => {
+    const { world, next, ids, page } = await gathered();
+    world.deleteSettlement("s-003");
+    await pass(1000);
+    expect(ids()).toEqual(["s-001", "s-002", "s-004", "s-005", "s-006"]);
+    expect(world.asked("Gathered")).toBe(3);
+    await next("s-006");
+    expect(ids()).toEqual(["s-001", "s-002", "s-004", "s-005", "s-006", "s-007"]);
+    expect(page.now()["settlements"]).toMatchObject({ pageInfo: { hasNextPage: false, endCursor: "s-007" } });
+  });
+
+  it("are read again as one, to the last entry that is shown", async () => {
+    const { server, world, nodes, page } = await gathered();
+    world.defense.set("s-006", 40);
+    server.publish("state_invalidated", { campaignId: CAMPAIGN, scope: "campaign", fields: ["defense"] });
+    await pass(1000);
+    expect(nodes()).toHaveLength(6);
+    expect(nodes().at(-1)).toMatchObject({ id: "s-006", defense: 40 });
+    world.changeSilently("s-005", { name: "Missed" });
+    server.invalidate(campaign, "unverified");
+    await pass(1000);
+    expect(nodes()).toHaveLength(6);
+    expect(nodes()[4]).toMatchObject({ id: "s-005", name: "Missed" });
+    expect(world.asked("Gathered")).toBe(5);
+    const lengths = page.seen.map(
+      (data) => (data as { settlements: { edges: [] } }).settlements.edges.length,
+    );
+    expect(lengths).toEqual([...lengths].sort());
   });
 });
 
