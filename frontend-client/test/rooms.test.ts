@@ -453,6 +453,60 @@ describe("refusals", () => {
     expect(onRemoved).toHaveBeenCalledExactlyOnceWith(campaign, "not_found");
   });
 
+  it("says so as well when the removal happened while nobody used the room", async () => {
+    const { server, fanfare } = setup();
+    const all = vi.fn();
+    fanfare.onRemoved(all);
+    const before = fanfare.subscribe(campaign);
+    await before.ready;
+    before.unsubscribe();
+    await pass(2000);
+    server.refuse(campaign, { code: "not_found" });
+    const onRemoved = vi.fn();
+    const room = fanfare.subscribe(campaign, { onRemoved });
+    await expect(room.ready).rejects.toMatchObject({ code: "not_found" });
+    expect(onRemoved).toHaveBeenCalledExactlyOnceWith(campaign, "not_found");
+    expect(all).toHaveBeenCalledExactlyOnceWith(campaign, "not_found");
+    server.cut();
+    await pass(2000);
+    expect(all).toHaveBeenCalledTimes(1);
+  });
+
+  it.each([
+    ["taken away", true],
+    ["refused at first", false],
+  ])("has the state read when a room that was %s is given back", async (_, wasIn) => {
+    const { server, fanfare } = setup();
+    const { seen, handlers } = recorder();
+    if (!wasIn) {
+      server.refuse(campaign, { code: "not_found" });
+    }
+    const room = fanfare.subscribe(campaign, handlers);
+    await settle();
+    server.remove(campaign);
+    server.publish("settlement_updated", settled(1));
+    await settle();
+    server.refuse(campaign, null);
+    server.cut();
+    await pass(2000);
+    server.publish("settlement_updated", settled(2));
+    await settle();
+    expect([seen, room.freshness]).toEqual([["not_recovered", 2], "live"]);
+  });
+
+  it("does not hold an earlier refusal against who asks again", async () => {
+    const { server, fanfare } = setup();
+    server.refuse(campaign, { code: "not_found" });
+    const refused = fanfare.subscribe(campaign);
+    await expect(refused.ready).rejects.toMatchObject({ code: "not_found" });
+    refused.unsubscribe();
+    server.refuse(campaign, null);
+    const { seen, handlers } = recorder();
+    const room = fanfare.subscribe(campaign, handlers);
+    await room.ready;
+    expect([seen, room.freshness]).toEqual([[], "live"]);
+  });
+
   it("has a membership change twice, as two events, in the campaign's and the member's room", async () => {
     const { server, fanfare } = setup();
     const on = vi.fn();

@@ -65,8 +65,7 @@ export class Room {
 
   get freshness(): Freshness {
     const status = this.#context.status();
-    const lost = this.#staleness ?? this.overdue ?? (this.#phase === "refused" || null);
-    if (lost || status === "disconnected" || status === "failed") {
+    if (this.#staleness || this.overdue || status === "disconnected" || status === "failed") {
       return "stale";
     }
     return this.#phase === "live" && status === "connected" ? "live" : "catching_up";
@@ -147,18 +146,22 @@ export class Room {
 
   /** The room is not to be had, or no longer. */
   refuse(error: FanfareError, code: RemovalCode): void {
-    const wasIn = this.#joinedOnce;
+    const isNew = !this.#joinedOnce;
+    // A place that was kept from an earlier visit shows that the user was in.
+    const wasIn = this.log.position !== null;
     this.#joinedOnce = false;
     this.#staleness = null;
     this.#held = [];
-    this.overdue = null;
+    // What happens until the room is perhaps to be had again will be missing.
+    this.overdue = "not_recovered";
     this.log.position = null;
     this.log.forgetWaiting();
     this.enter("refused");
     for (const use of [...this.uses]) {
       if (wasIn) {
         use.removed(code);
-      } else {
+      }
+      if (isNew) {
         use.refused(error, true);
       }
     }

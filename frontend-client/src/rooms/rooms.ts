@@ -192,7 +192,13 @@ export class Rooms implements RecoveryContext {
   }
 
   #end(room: Room, use: Use): void {
-    if (room.uses.delete(use) && room.uses.size === 0 && this.#isCurrent(room)) {
+    if (!room.uses.delete(use) || room.uses.size > 0 || !this.#isCurrent(room)) {
+      return;
+    }
+    if (room.phase === "refused") {
+      // Who comes next begins anew: that nothing was had before is no loss to them.
+      this.#leave(room);
+    } else {
       room.linger.set(this.#context.lingerMs, () => this.#leave(room));
     }
   }
