@@ -14,11 +14,14 @@ interface Tab {
   readonly world: World;
 }
 
-function open(browser: FakeBrowser, server: FakeServer, options: Partial<FanfareOptions> = {}): Tab {
+function open(
+  browser: FakeBrowser,
+  server: FakeServer,
+  options: Partial<FanfareOptions> = {},
+  surroundings: Partial<World> = {},
+): Tab {
   const tab = browser.open();
-  const world = new World();
-  world.locks = tab.locks;
-  world.openChannel = tab.openChannel;
+  const world = Object.assign(new World(), { locks: tab.locks, openChannel: tab.openChannel }, surroundings);
   const fanfare = createFanfareIn(world, {
     url: "http://fake.test",
     getToken: () => fakeToken({ sub: "mira" }),
@@ -248,6 +251,31 @@ describe("tabs that have nothing to share", () => {
     await pass(100);
     expect(sharing(tabs)).toEqual(["alone", "alone"]);
     expect(server.connectionCount).toBe(2);
+  });
+
+  it.each<[string, Partial<World>]>([
+    ["locks", { locks: { request: () => Promise.reject(new DOMException("denied", "SecurityError")) } }],
+    [
+      "channels",
+      {
+        openChannel: () => {
+          throw new DOMException("denied", "SecurityError");
+        },
+      },
+    ],
+  ])("are those whose browser forbids %s", async (_, denied) => {
+    const server = new FakeServer();
+    const { fanfare } = open(new FakeBrowser(), server, {}, denied);
+    const { seen, handlers } = recorder();
+    const room = fanfare.subscribe(campaign, handlers);
+    await pass(100);
+    server.publish("settlement_updated", settled(1));
+    await settle();
+    expect([seen, room.freshness]).toEqual([[1], "live"]);
+    expect(fanfare.connection.getSnapshot()).toMatchObject({ status: "connected", sharing: "alone" });
+    fanfare.close();
+    await settle();
+    expect(server.connectionCount).toBe(0);
   });
 
   it("includes one whose user has changed: it fails visibly", async () => {

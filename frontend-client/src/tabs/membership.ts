@@ -20,6 +20,8 @@ export interface MembershipContext extends TabBrowser {
   readonly connect: (events: LineEvents) => Connection;
   readonly events: LineEvents;
   readonly state: (state: Partial<ConnectionState>) => void;
+  /** The browser gives this page no locks, as it does where storage is forbidden. */
+  readonly denied: () => void;
 }
 
 /**
@@ -122,8 +124,13 @@ export class Membership {
     // The two options exclude each other.
     const how = options.steal ? { steal: true } : { signal: this.#ended.signal };
     this.#context.locks.request(lock, how, held).catch(() => {
-      // Stolen, because this tab seemed to hang: another one leads now.
-      if (!this.#ended.signal.aborted && this.#role instanceof Leader) {
+      if (this.#ended.signal.aborted) {
+        return;
+      }
+      if (this.#role === null) {
+        this.#context.denied();
+      } else if (this.#role instanceof Leader) {
+        // Stolen, because this tab seemed to hang: another one leads now.
         this.#follow();
         this.#run();
       }

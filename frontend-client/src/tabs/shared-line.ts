@@ -85,16 +85,26 @@ export class SharedLine implements Line {
   #join(user: string | null): void {
     const state = (change: Partial<ConnectionState>) => this.#mirror(change);
     const connect = (events: LineEvents) => new Connection(this.#parts, events);
-    this.#parts.tokens.user = user;
-    if (user !== null || this.#name !== "") {
-      const name = ["fanfare", this.#parts.url, this.#name, user].join(" ");
-      this.#member = new Membership({ ...this.#browser, name, connect, events: this.#events, state });
-    } else {
-      // Nobody can tell whose tab this is.
+    const alone = () => {
+      this.#member?.stop();
       const connection = connect(this.#events);
       connection.state.subscribe(() => state(connection.state.getSnapshot()));
       this.#member = connection;
       connection.start();
+    };
+    this.#parts.tokens.user = user;
+    if (user === null && this.#name === "") {
+      // Nobody can tell whose tab this is.
+      alone();
+      return;
+    }
+    const name = ["fanfare", this.#parts.url, this.#name, user].join(" ");
+    const context = { ...this.#browser, name, connect, events: this.#events, state, denied: alone };
+    try {
+      this.#member = new Membership(context);
+    } catch {
+      // Channels can be forbidden as well.
+      alone();
     }
   }
 
