@@ -127,6 +127,18 @@ describe("the connection", () => {
     expect(seen).toEqual([1]);
   });
 
+  it("finds it just as well when the machine's clock was set back, and joins its rooms", async () => {
+    const { server, fanfare } = setup();
+    const { seen, handlers } = recorder();
+    await fanfare.subscribe(campaign, handlers).ready;
+    await pass(7000);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    server.stall();
+    server.publish("settlement_updated", settled(1));
+    await pass(30_000);
+    expect(seen).toEqual([1]);
+  });
+
   // req: T21
   it("finds out within seconds when the network has changed", async () => {
     const { server, fanfare, world } = setup();
@@ -271,6 +283,39 @@ describe("tokens", () => {
     server.say("token_expiring", { expiresAt: "2026-11-20T10:00:30.000Z" });
     await pass(1000);
     expect(server.received.filter(({ command }) => command === "refresh_token")).toHaveLength(1);
+  });
+
+  it("are renewed no more often when the machine's clock is set", async () => {
+    let server = Date.now();
+    const getToken = vi.fn(() => fakeToken({ sub: "mira", exp: Math.floor(server / 1000) + 300 }));
+    const { fanfare } = setup({ getToken });
+    fanfare.connect();
+    await pass(1000);
+    vi.setSystemTime(Date.now() + 3_600_000);
+    for (let minutes = 0; minutes < 60; minutes += 1) {
+      await pass(60_000);
+      server += 60_000;
+    }
+    expect(getToken.mock.calls.length).toBeGreaterThan(13);
+    expect(getToken.mock.calls.length).toBeLessThan(20);
+  });
+
+  it("are not asked for in a hurry when getToken has only one that ends soon", async () => {
+    const exp = inSeconds(30);
+    const getToken = vi.fn(() => fakeToken({ sub: "mira", exp }));
+    const { fanfare } = setup({ getToken });
+    fanfare.connect();
+    await pass(60_000);
+    expect(getToken.mock.calls.length).toBeLessThan(6);
+  });
+
+  it("are not asked for in a hurry by a machine whose clock is ahead and that polls", async () => {
+    const getToken = vi.fn(() => fakeToken({ sub: "mira", exp: inSeconds(-300) }));
+    const { fanfare } = setup({ getToken, transport: "polling" });
+    fanfare.connect();
+    await pass(60_000);
+    expect(fanfare.connection.getSnapshot().status).toBe("connected");
+    expect(getToken).toHaveBeenCalledTimes(1);
   });
 
   it("are asked for again while renewing fails", async () => {

@@ -9,7 +9,7 @@ import type { Tokens } from "./tokens.js";
 
 /** A session that has not been greeted by then has failed. */
 const GREETING_LIMIT_MS = 15_000;
-/** After a token could not be renewed. */
+/** After a token could not be renewed, and at least between two that were. */
 const RENEW_AGAIN_MS = 5_000;
 
 /** What the owner of a session is told. After `over` nothing more. */
@@ -31,7 +31,8 @@ export class Session {
   readonly #renewal = new Timer();
   #link: Link | null = null;
   #heartbeat: Heartbeat | null = null;
-  #skewMs = 0;
+  /** When `performance.now()` was zero, by the server's clock: this machine's own may be set meanwhile. */
+  #startedAt = 0;
   #ended = false;
 
   constructor(url: string, transport: Transport, tokens: Tokens, events: SessionEvents) {
@@ -87,9 +88,10 @@ export class Session {
 
   #opened(greeting: Greeting): void {
     this.#greetingLimit.clear();
-    this.#skewMs = greeting.skewMs;
-    if (greeting.tokenExpiresAt !== null) {
-      this.#renewBefore(greeting.tokenExpiresAt);
+    const { skewMs, tokenExpiresAt } = greeting;
+    this.#startedAt = Date.now() + skewMs - performance.now();
+    if (tokenExpiresAt !== null) {
+      this.#renewBefore(tokenExpiresAt + skewMs);
     }
     this.#heartbeat = new Heartbeat(
       (limitMs) => this.request("ping", {}, limitMs),
@@ -110,10 +112,13 @@ export class Session {
     }
   }
 
-  /** Plans to renew the token that ends then (milliseconds since 1970), early enough for some failures. */
+  /** Plans to renew the token that ends then by the server's clock, early enough for some failures. */
   #renewBefore(expiresAt: number): void {
-    const left = expiresAt - Date.now();
-    this.#renewIn(left - Math.min(60_000, Math.max(5_000, left / 5)));
+    const left = expiresAt - this.#startedAt - performance.now();
+    // One that is over before it is used shows that the clock is wrong: the server says so in time.
+    if (left > 0) {
+      this.#renewIn(Math.max(RENEW_AGAIN_MS, left - Math.min(60_000, Math.max(5_000, left / 5))));
+    }
   }
 
   #renewIn(ms: number): void {
@@ -132,7 +137,7 @@ export class Session {
     const { exp } = claimsOf(token);
     // Without a readable end the server's own notice comes in time.
     if (exp !== null && !this.#ended) {
-      this.#renewBefore(exp * 1000 - this.#skewMs);
+      this.#renewBefore(exp * 1000);
     }
   }
 

@@ -29,7 +29,7 @@ export class Tokens {
   get(reason: TokenRequest["reason"]): Promise<string> {
     const spare = this.#spare;
     this.#spare = null;
-    if (reason === "connect" && spare && Date.now() - spare.at < SPARE_MS) {
+    if (reason === "connect" && spare && performance.now() - spare.at < SPARE_MS) {
       return Promise.resolve(spare.token);
     }
     this.#pending ??= this.#fetch(reason).finally(() => {
@@ -40,7 +40,7 @@ export class Tokens {
 
   /** Keeps a token that has just been fetched for the connection that follows. */
   keep(token: string): void {
-    this.#spare = { token, at: Date.now() };
+    this.#spare = { token, at: performance.now() };
   }
 
   async #fetch(reason: TokenRequest["reason"]): Promise<string> {

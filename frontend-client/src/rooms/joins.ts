@@ -78,7 +78,7 @@ export class Joins {
 
   #send(): void {
     this.#due = false;
-    const now = Date.now();
+    const now = performance.now();
     this.#credit = Math.min(BURST, this.#credit + (now - this.#countedAt) / SPACING_MS);
     this.#countedAt = now;
     while (this.#wanted.size > 0 && this.#credit >= 1) {

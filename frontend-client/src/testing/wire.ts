@@ -120,8 +120,8 @@ export class FakeWire implements Link {
       }
     };
     // What was sent later never arrives earlier, even when the network has become faster meanwhile.
-    this.#arrival = Math.max(this.#arrival, Date.now() + this.#network.latencyMs);
-    const wait = this.#arrival - Date.now();
+    this.#arrival = Math.max(this.#arrival, performance.now() + this.#network.latencyMs);
+    const wait = this.#arrival - performance.now();
     if (wait > 0) {
       setTimeout(deliver, wait);
     } else {
