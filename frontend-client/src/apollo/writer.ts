@@ -7,7 +7,7 @@ import { isReference, type Values } from "../sync/values.js";
 import { fragmentFor } from "./fragment.js";
 import { type Entry, inserted, isEntry, isListOf, nodesOf, READ_AGAIN, removed } from "./lists.js";
 import { forget, storedIn, unkeyed } from "./rooms.js";
-import { argumentsOf, fieldOf, identify, peek, type Stored } from "./store.js";
+import { argumentsOf, contents, fieldOf, identify, peek, type Stored } from "./store.js";
 
 /** Of how many deleted entities it is remembered that they are gone, for answers that still have them. */
 const REMEMBERED_DELETIONS = 10_000;
@@ -225,6 +225,9 @@ export class Writer {
         const names = policy && !isAll ? named(stored, fields ?? policy.computed) : [];
         doubts.add(id, isAll ? unkeyed(stored, policy) : names);
       }
+      if (of.kind === "user") {
+        this.#doubtMemberships(doubts);
+      }
       return;
     }
     for (const { policy, values } of of) {
@@ -232,6 +235,25 @@ export class Writer {
       const stored = id === undefined ? null : peek(this.#cache, id);
       if (id !== undefined && stored) {
         doubts.add(id, fields === "all" ? unkeyed(stored, policy) : named(stored, fields ?? policy.computed));
+      }
+    }
+  }
+
+  /** What a user may see at all: the lists that no argument chooses, and the user's own roles. */
+  #doubtMemberships(doubts: Doubts): void {
+    const lists = [...this.#policies.all()].flatMap(({ lists }) => lists);
+    const own = lists.filter(({ on, where }) => on === "Query" && where === undefined);
+    for (const [id, stored] of contents(this.#cache)) {
+      if (id === "ROOT_QUERY") {
+        doubts.add(
+          id,
+          named(
+            stored,
+            own.map(({ field }) => field),
+          ),
+        );
+      } else if (this.#policies.ofType(stored["__typename"])?.kind === "campaign") {
+        doubts.add(id, named(stored, ["myRole"]));
       }
     }
   }

@@ -62,6 +62,10 @@ export class Edits {
     for (const change of this.#rooms) {
       // What was refused, or lost, may be there with the room.
       this.#isOutdated ||= data === null && change.do === "doubt" && change.fields === "all";
+      if (change.do === "doubt" && roomOf(change)?.kind === "user") {
+        const own: Doubt = { ...change, fields: ["myRole"] };
+        this.#isOutdated ||= this.#isListOfCampaigns() || isDoubtedWithin(own, result, this.#policies);
+      }
       if (isNamed(key, change)) {
         this.#isOutdated ||= change.do === "doubt" && isDoubtedWithin(change, result, this.#policies);
         result = change.do === "forget" ? emptied(result) : result;

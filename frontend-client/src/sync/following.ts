@@ -1,5 +1,6 @@
 import type { Fanfare } from "../fanfare.js";
-import { EVENT_TYPES, type Position } from "../generated/protocol.js";
+import { type Envelope, EVENT_TYPES, type Position } from "../generated/protocol.js";
+import type { Subscription } from "../rooms/types.js";
 import { type Change, changesOf, roomName } from "./changes.js";
 import { Frames } from "./frames.js";
 import { Journal } from "./journal.js";
@@ -27,8 +28,10 @@ export class Following {
   readonly #context: FollowingContext;
   readonly #frames = new Frames(() => this.#make());
   readonly #detachments: (() => void)[];
-  /** Where the rooms stood that were followed; null for those that were never joined. */
-  readonly #positions = new Map<string, Position | null>();
+  /** How far the rooms that were ever followed have been heard; null for those that were never joined. */
+  readonly #heard = new Map<string, Position | null>();
+  /** The rooms that are followed now. */
+  readonly #uses = new Map<string, Subscription>();
   #waiting: Change[] = [];
 
   constructor(fanfare: Fanfare, context: FollowingContext) {
@@ -37,13 +40,14 @@ export class Following {
     const { connection } = fanfare;
     this.#detachments = [
       ...EVENT_TYPES.map((type) =>
-        fanfare.on(type, (event) =>
-          this.#happened(changesOf(event, context.policies, connection.getSnapshot().userId)),
-        ),
+        fanfare.on(type, (event) => {
+          this.#hear(event);
+          this.#happened(changesOf(event, context.policies, connection.getSnapshot().userId));
+        }),
       ),
-      fanfare.onStale((room) => this.#readAgain(room)),
+      fanfare.onStale((room) => this.#stale(room)),
       fanfare.onRemoved((room) => {
-        this.#positions.delete(room);
+        this.#heard.delete(room);
         this.#happened([{ do: "forget", room: roomName(room) }]);
       }),
       connection.subscribe(() => {
@@ -67,18 +71,20 @@ export class Following {
    * room was joined is read again.
    */
   readonly sync = (room: string): (() => void) => {
-    const position = this.#positions.get(room);
-    this.#positions.set(room, position ?? null);
-    const use = this.#fanfare.subscribe(room, position ? { position } : {});
-    if (!position) {
-      // What the cache holds was read before the room was joined: it may lack what happened in between.
-      use.ready.then(
-        () => void this.#readAgain(room).catch(() => {}),
-        () => {},
-      );
-    }
+    const heard = this.#heard.get(room) ?? null;
+    this.#heard.set(room, heard);
+    const use = this.#fanfare.subscribe(room, heard ? { position: heard } : {});
+    this.#uses.set(room, use);
+    let isFollowed = true;
+    use.ready.then(
+      () => isFollowed && this.#joined(room, use),
+      () => {},
+    );
     return () => {
-      this.#positions.set(room, use.position);
+      isFollowed = false;
+      if (this.#uses.get(room) === use) {
+        this.#uses.delete(room);
+      }
       use.unsubscribe();
     };
   };
@@ -93,7 +99,42 @@ export class Following {
 
   /** What may have happened when nobody knows: everything that was ever followed is out of date. */
   everything(): Change[] {
-    return [...this.#positions.keys()].map((room) => ({ do: "doubt", of: roomName(room), fields: "all" }));
+    return [...this.#heard.keys()].map((room) => ({ do: "doubt", of: roomName(room), fields: "all" }));
+  }
+
+  /** The cache may hold what was read before the room was joined: it may lack what happened in between. */
+  #joined(room: string, { position }: Subscription): void {
+    const heard = this.#heard.get(room);
+    const isComplete = heard && heard.epoch === position?.epoch && heard.offset >= position.offset;
+    if (!isComplete) {
+      this.#heard.set(room, position);
+      this.#readAgain(room).catch(() => {});
+    }
+  }
+
+  /** A room that is left may be in use elsewhere: as long as nothing is left out, its events are heard all the same. */
+  #hear({ epoch, offsets }: Envelope): void {
+    for (const [room, offset] of Object.entries(offsets)) {
+      const heard = this.#heard.get(room);
+      if (heard?.epoch === epoch && offset === heard.offset + 1) {
+        this.#heard.set(room, { epoch, offset });
+      }
+    }
+  }
+
+  #stale(room: string): Promise<unknown> | undefined {
+    const use = this.#uses.get(room);
+    if (use) {
+      this.#heard.set(room, use.position);
+    }
+    const reading = this.#readAgain(room);
+    const { kind } = roomName(room);
+    if (kind === "user" || this.#context.policies.ofKind(kind)) {
+      return reading;
+    }
+    // The cache knows nothing of such rooms. A promise would declare this one fresh.
+    reading.catch(() => {});
+    return undefined;
   }
 
   #happened(changes: readonly Change[]): void {
@@ -120,6 +161,20 @@ export class Following {
 
   #flush(): Promise<unknown> {
     this.#frames.cancel();
-    return this.#context.make(this.#waiting.splice(0));
+    const changes = this.#waiting.splice(0);
+    try {
+      return this.#context.make(changes);
+    } catch (error) {
+      // Code of the application's failed, a merge function for example: nobody knows which of the changes were made.
+      report(error);
+      return this.#context.make(this.everything());
+    }
   }
+}
+
+/** As if nobody had caught it. */
+function report(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }

@@ -225,11 +225,16 @@ export class World {
     }
   }
 
-  setMember(campaignId: string, userId: string, role: Member["role"]): void {
+  /** Changes a role without telling anybody. */
+  becomes(campaignId: string, userId: string, role: Member["role"]): void {
     this.#members = this.#members.filter(
       (member) => member.campaignId !== campaignId || member.userId !== userId,
     );
     this.member(campaignId, userId, role);
+  }
+
+  setMember(campaignId: string, userId: string, role: Member["role"]): void {
+    this.becomes(campaignId, userId, role);
     this.#server.publish("membership_changed", { campaignId, userId, role });
   }
 

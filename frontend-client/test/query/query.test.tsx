@@ -374,6 +374,29 @@ describe("a stale room", () => {
   });
 });
 
+describe("the user's own room", () => {
+  it("is stale until the campaigns and the user's roles in them have been read again", async () => {
+    const { server, fanfare, show, database, asked } = await bound();
+    await fanfare.subscribe("user:mira").ready;
+    const role = (myRole: string) => ({ id: CAMPAIGN, campaignId: CAMPAIGN, myRole });
+    const all = await show(["campaigns"], [{ id: CAMPAIGN, name: "c" }]);
+    const one = await show(["campaign", CAMPAIGN], role("PLAYER"));
+    await show(LIST, [settlement("a")]);
+    database.set("campaigns", [
+      { id: CAMPAIGN, name: "c" },
+      { id: "other", name: "o" },
+    ]);
+    database.set(`campaign ${CAMPAIGN}`, role("GM"));
+    asked.mockClear();
+    server.invalidate("user:mira", "unverified");
+    await pass(500);
+    expect(all.now()).toMatchObject([{}, { id: "other" }]);
+    expect(one.now()).toMatchObject({ myRole: "GM" });
+    expect(asked).toHaveBeenCalledTimes(2);
+    expect(fanfare.freshness("user:mira").getSnapshot()).toBe("live");
+  });
+});
+
 describe("the loss of a campaign", () => {
   it("empties what was read of it", async () => {
     const { server, show } = await bound();
