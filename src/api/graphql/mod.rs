@@ -3,7 +3,7 @@
 //! Owns the schema and its page. A resolver parses, requires a grant, calls one service and wraps what it
 //! answers; it decides nothing. Promises: nested lists are read with one statement per kind and level
 //! (`loader.rs`); every error has `extensions.code` and nothing internal (`error.rs`); what a document may
-//! cost is bounded ([`SchemaOptions`]).
+//! cost is bounded ([`SchemaOptions`]), and so is what it costs to find that out (`size.rs`).
 //!
 //! To add a field, add it to `object.rs` (with a loader when it reads); to add a mutation, add the service to
 //! `world/` first. Then run `make gen`, which writes `docs/schema.graphql`.
@@ -18,6 +18,7 @@ mod object;
 mod page;
 mod query;
 mod scalar;
+mod size;
 
 use async_graphql::{EmptySubscription, Request};
 
@@ -40,7 +41,7 @@ pub struct SchemaOptions {
     /// How deep a document may nest.
     pub max_depth: usize,
     /// How many fields a document may ask for, where a list counts as often as it may have entries, and a
-    /// mutation 2,000.
+    /// mutation 2,000. And how large it may be with every fragment where it is spread.
     pub max_complexity: usize,
 }
 
@@ -57,6 +58,7 @@ pub fn schema(world: World, options: SchemaOptions) -> Schema {
     let mut builder = Schema::build(Query, Mutation, EmptySubscription)
         .data(world)
         .extension(error::Codes)
+        .extension(size::SizeLimit(options.max_complexity))
         .limit_depth(options.max_depth)
         .limit_complexity(options.max_complexity)
         .limit_directives(8);

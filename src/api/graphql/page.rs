@@ -37,10 +37,14 @@ pub(super) fn page(first: Option<i32>, after: Option<String>) -> Result<Page, Pr
     }
 }
 
+/// More than any document may cost, and so little that what a document can hold of it fits into a `usize`:
+/// the library adds costs up without a look at an overflow.
+const IMMENSE: usize = u32::MAX as usize;
+
 /// What a page costs: every node as much as its selection, and one for the read.
 pub(super) fn cost(first: Option<i32>, child: usize) -> usize {
     let nodes = first.and_then(|n| usize::try_from(n).ok()).unwrap_or(DEFAULT_PAGE as usize);
-    nodes.saturating_mul(child).saturating_add(1)
+    nodes.saturating_mul(child).saturating_add(1).min(IMMENSE)
 }
 
 /// The page as a connection. `wrap` makes the GraphQL object, `cursor` names it.

@@ -39,6 +39,9 @@ async fn cost_is_limited() {
         "LIMIT_EXCEEDED",
         "variables count, too"
     );
+    let immense = product(i32::MAX as u32);
+    let hidden = format!("{{ viewer {{ userId }} a: {}", immense.trim_start_matches("{ "));
+    assert_eq!(api.code("ada", &hidden, json!({})).await, "LIMIT_EXCEEDED", "no sum starts again at zero");
 }
 
 #[tokio::test]
@@ -74,6 +77,74 @@ async fn hostile_documents_end() {
         let response = response.unwrap_or_else(|_| panic!("too slow: {}…", &document[..60]));
         assert!(response.is_object());
     }
+}
+
+/// So many spreads of a fragment.
+fn spreads(n: usize, times: usize) -> String {
+    format!("...f{n} ").repeat(times)
+}
+
+/// Fragments each of which spreads the next one so many times.
+fn tree(on: &str, levels: usize, times: usize, leaf: &str) -> String {
+    let branch = |n| format!("fragment f{n} on {on} {{ {} }} ", spreads(n + 1, times));
+    (0..levels).map(branch).chain([format!("fragment f{levels} on {on} {{ {leaf} }}")]).collect()
+}
+
+/// Small documents whose fragments make them large, or endless.
+#[test]
+fn fragments_multiply_within_the_limits() {
+    let within_fields = (0..6).fold(String::new(), |all, n| {
+        let inner = spreads(n + 1, 10);
+        all + &format!(
+            "fragment f{n} on Campaign {{ settlements {{ nodes {{ campaign {{ {inner} }} }} }} }} "
+        )
+    }) + "fragment f6 on Campaign { id }";
+    let list = "{ entityType: ITEM, entityId: \"x\" } ".repeat(500);
+    let arguments = format!(
+        "invalidateState(campaignId: \"x\", input: {{ scope: ENTITY, entities: [{list}] }}) {{ id }}"
+    );
+    let chain: String = (0..2_000).map(|n| format!("fragment f{n} on Query {{ ...f{} }} ", n + 1)).collect();
+    let documents = [
+        (
+            format!("{{ {} }} {}", spreads(0, 10), tree("Query", 12, 10, "viewer { userId }")),
+            "LIMIT_EXCEEDED",
+        ),
+        (format!("{{ campaigns {{ nodes {{ ...f0 }} }} }} {within_fields}"), "LIMIT_EXCEEDED"),
+        (
+            format!("{{ viewer {{ userId }} }} {}", tree("Query", 12, 10, "viewer { userId }")),
+            "LIMIT_EXCEEDED",
+        ),
+        (format!("mutation {{ ...f0 }} {}", tree("Mutation", 3, 10, &arguments)), "LIMIT_EXCEEDED"),
+        (
+            format!("{{ viewer {{ userId }} }} {chain} fragment f2000 on Query {{ viewer {{ userId }} }}"),
+            "LIMIT_EXCEEDED",
+        ),
+        (
+            "{ ...f } fragment f on Query { ...g ...g } fragment g on Query { ...f ...f }".to_owned(),
+            "LIMIT_EXCEEDED",
+        ),
+        ("{ ...f ...g } fragment f on Query { viewer { userId } }".to_owned(), "BAD_REQUEST"),
+    ];
+    let (answered, answers) = std::sync::mpsc::channel();
+    let asked = documents.clone();
+    // In a thread of its own, because what gives way to nothing cannot be interrupted.
+    std::thread::spawn(move || {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let api = Api::new().await;
+            for (document, _) in asked {
+                answered.send(api.code("ada", &document, json!({})).await).unwrap();
+            }
+            let small = format!("{{ viewer {{ ...f0 }} }} {}", tree("Viewer", 3, 10, "userId"));
+            assert_eq!(api.data("ada", &small, json!({})).await, json!({ "viewer": { "userId": "ada" } }));
+            answered.send("fine".to_owned()).unwrap();
+        });
+    });
+    for (document, expected) in &documents {
+        let start: String = document.chars().take(100).collect();
+        let answer = answers.recv_timeout(std::time::Duration::from_secs(30));
+        assert_eq!(answer.as_deref(), Ok(*expected), "{start}…");
+    }
+    assert_eq!(answers.recv_timeout(std::time::Duration::from_secs(30)).as_deref(), Ok("fine"));
 }
 
 /// The standard introspection query of tools passes the limits of development.
