@@ -133,7 +133,7 @@ pub fn gateway_options(settings: &Settings) -> GatewayOptions {
     }
 }
 
-/// How the listener for clients treats its sockets.
+/// How the listeners treat their sockets.
 pub fn listener_options(settings: &Settings) -> ListenerOptions {
     ListenerOptions {
         header_timeout: settings.limits.header_timeout,

@@ -36,15 +36,10 @@ pub async fn serve(
     let (sockets, admission) = app.gateway.layers();
     let service = ServiceBuilder::new().layer(admission).layer(sockets).service(app.http);
     let options = listener_options(&app.settings);
-    listeners.spawn(gateway::serve(listener, service, options, stop.clone()));
+    listeners.spawn(gateway::serve(listener, service, options.clone(), stop.clone()));
     if let Some(admin) = admin {
-        let stop = stop.clone();
-        let serving = axum::serve(admin, app.admin).with_graceful_shutdown(stop.cancelled_owned());
-        listeners.spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::error!(%error, "The admin listener ended.");
-            }
-        });
+        // In the same way: an operator's request that never ends must not keep the instance alive either.
+        listeners.spawn(gateway::serve(admin, app.admin, options, stop.clone()));
     }
 
     let failed = tokio::select! {

@@ -206,14 +206,18 @@ async fn a_user_is_revoked_from_the_command_line() {
 async fn a_request_under_way_does_not_keep_it_alive() {
     let folder = tempfile::tempdir().unwrap();
     let server = Process::start(folder.path(), &[("FANFARE_DRAIN_TIMEOUT", "1s")]);
-    let mut half = std::net::TcpStream::connect(server.address).unwrap();
-    std::io::Write::write_all(
-        &mut half,
-        b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
-    )
-    .unwrap();
-    // The server has read the head once it answers somebody else who came later.
-    assert_eq!(reqwest::get(server.url("/healthz")).await.unwrap().status(), 200);
+    let half = |address, text: &[u8]| {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        std::io::Write::write_all(&mut stream, text).unwrap();
+        stream
+    };
+    let body = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{";
+    let head = b"GET /metrics HTTP/1.1\r\nHost: x\r\n";
+    let _open = [half(server.address, body), half(server.address, head), half(server.admin, head)];
+    // The server has read what is there once it answers somebody else who came later.
+    for address in [server.address, server.admin] {
+        assert_eq!(reqwest::get(format!("http://{address}/healthz")).await.unwrap().status(), 200);
+    }
     let begun = std::time::Instant::now();
     server.signal(Signal::SIGTERM);
     let (status, logs) = server.wait();
