@@ -91,10 +91,13 @@ impl Tx {
 }
 
 /// Deletes up to `limit` results that are remembered no longer.
+///
+/// The age is asked twice: when PostgreSQL has waited for somebody who claims such a request anew, it looks at
+/// the new row once more, but not at the rows that the inner query has chosen.
 pub async fn delete_expired(tx: &mut Tx, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
     let expired = now.plus_millis(-REMEMBERED_MS).unwrap_or(now);
     let sql = Sql::new(
-        "DELETE FROM requests WHERE (user_id, request_id) IN
+        "DELETE FROM requests WHERE created_at <= $1 AND (user_id, request_id) IN
              (SELECT user_id, request_id FROM requests WHERE created_at <= $1 ORDER BY created_at LIMIT $2)",
     );
     tx.execute(sql.bind(expired).bind(limit)).await

@@ -120,6 +120,15 @@ impl Fixture {
         }
     }
 
+    /// Waits until a transaction waits for a row that another one holds. On SQLite a transaction waits for
+    /// its turn instead, in which nothing of it has happened yet.
+    pub async fn until_somebody_waits(&self) {
+        match self.raw {
+            Raw::Sqlite(_) => {}
+            Raw::Postgres => postgres::until_somebody_waits(&self.options.url).await,
+        }
+    }
+
     /// Every row of every table, as text: what must be equal when nothing may have changed.
     pub async fn contents(&self) -> Vec<String> {
         let tables = [

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fanfare::{
     protocol::{Operation, Root},
-    store::{Store, StoreError, campaigns},
+    store::{Retention, Store, StoreError, campaigns},
 };
 use tokio::{task::JoinSet, time::timeout};
 
@@ -80,6 +80,24 @@ async fn ids_are_per_user_and_last_a_day(fixture: Fixture) {
     assert!(!rename(fixture.store.clone(), campaign, "r").await.0);
 }
 
+/// Trimming finds the old result, and waits for a transaction that claims its id anew.
+async fn a_request_that_is_claimed_anew_is_not_trimmed(fixture: Fixture) {
+    let campaign = fixture.campaign().await;
+    assert!(rename(fixture.store.clone(), campaign, "r").await.0);
+    fixture.hand.advance(Duration::from_secs(25 * 3600));
+    let (anna, request) = (user("anna"), "r".parse().unwrap());
+    let mut tx = fixture.store.begin().await.unwrap();
+    assert_eq!(tx.remembered(&anna, &request).await.unwrap(), None);
+    let (store, now) = (fixture.store.clone(), fixture.clock.now().into());
+    let trimming = tokio::spawn(async move { store.delete_expired(Retention::default(), now).await });
+    fixture.until_somebody_waits().await;
+    tx.remember(&anna, &request, "2".into()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(trimming.await.unwrap().unwrap().requests, 0);
+    let mut tx = fixture.store.begin().await.unwrap();
+    assert_eq!(tx.remembered(&anna, &request).await.unwrap().as_deref(), Some("2"));
+}
+
 async fn after_a_repeat_the_transaction_is_over(fixture: Fixture) {
     let campaign = fixture.campaign().await;
     rename(fixture.store.clone(), campaign, "r").await;
@@ -98,5 +116,6 @@ cases! {
     a_raced_request_has_one_effect,
     a_request_that_failed_may_come_again,
     ids_are_per_user_and_last_a_day,
+    a_request_that_is_claimed_anew_is_not_trimmed,
     after_a_repeat_the_transaction_is_over,
 }

@@ -56,6 +56,17 @@ pub fn shared(test: &str) -> Option<Arc<Server>> {
     Some(server)
 }
 
+/// Waits until somebody in the server of this database waits for a lock that somebody else holds.
+pub async fn until_somebody_waits(url: &str) {
+    use sqlx::Connection;
+    let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
+    let waits = async {
+        let asked = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)";
+        while !sqlx::query_scalar::<_, bool>(asked).fetch_one(&mut connection).await.unwrap() {}
+    };
+    tokio::time::timeout(Duration::from_secs(30), waits).await.expect("somebody waits");
+}
+
 impl Server {
     /// A server that nobody else uses, for tests that break it.
     pub fn start(test: &str) -> Option<Self> {
