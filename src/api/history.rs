@@ -90,6 +90,8 @@ pub(super) async fn room_events(
     }
     let grant = state.world.access().require(&identity, &room, Action::View).await?;
     let page = state.store.page_of_room(&room, from.after, from.limit).await?;
+    // The page is of a later instant than the permission, and may hold what follows the caller's removal.
+    state.world.access().require(&identity, &room, Action::View).await?;
     let page = page.unwrap_or_else(|| nothing_yet(&state, &grant));
     if from.limit > 0 {
         from.continues(&page)?;

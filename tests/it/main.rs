@@ -7,6 +7,7 @@ mod documents;
 mod drills;
 mod gateway;
 mod graphql;
+mod history;
 mod hub;
 mod openapi;
 mod process;
