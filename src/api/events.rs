@@ -40,8 +40,8 @@ struct PublishedEvent {
 
 /// Records events of another service and publishes them. Needs the scope `events:publish`.
 ///
-/// The batch is checked as a whole first. It is recorded with one transaction for each campaign in it,
-/// so after a failure some campaigns' events may be there: sending it again with the same ids is harmless.
+/// All of a batch is recorded or nothing. After a failure that leaves open which, sending it again with the same
+/// ids is harmless.
 #[utoipa::path(post, path = "/api/events", tag = "events", security(("bearer" = [])),
     request_body = schema::NewEvents, responses(
         (status = 200, body = PublishedAnswer),

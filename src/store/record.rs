@@ -136,7 +136,7 @@ impl Tx {
             keys.iter().map(|(root, _)| root.clone()).collect::<HashSet<_>>().into_iter().collect();
         // Of two publishers with one id at the same time the second must see what the first has written.
         self.lock(&roots).await?;
-        let mut known = self.known(&roots, &keys).await?;
+        let mut known = self.known(&keys).await?;
         let old: HashSet<(Root, EventId)> = known.keys().cloned().collect();
         let first_new = self.recording.placed.len();
         let mut fresh = HashSet::new();
@@ -164,13 +164,17 @@ impl Tx {
     /// The offsets of those of the ids that their root's log holds.
     async fn known(
         &mut self,
-        roots: &[Root],
         keys: &[(Root, EventId)],
     ) -> Result<HashMap<(Root, EventId), Offsets>, StoreError> {
-        let sql = Sql::new("SELECT envelope FROM events WHERE root IN ({list}) AND id IN ({list})");
-        let sql = sql.list(roots).list(keys.iter().map(|(_, id)| id));
-        let found: Vec<Envelopes> = self.run(Kind::Read, sql).await?;
-        Ok(found.into_iter().map(|Envelopes(event)| ((event.root, event.id), event.offsets)).collect())
+        let mut known = HashMap::new();
+        for piece in pieces(keys) {
+            // In pairs: of a list of roots and a list of ids, the database would look for every combination.
+            let sql = Sql::new("SELECT envelope FROM events WHERE (root, id) IN (VALUES {rows})");
+            let sql = sql.rows(piece.iter().map(|(root, id)| [root.into(), id.into()]));
+            let found: Vec<Envelopes> = self.run(Kind::Read, sql).await?;
+            known.extend(found.into_iter().map(|Envelopes(event)| ((event.root, event.id), event.offsets)));
+        }
+        Ok(known)
     }
 
     fn add_with_echo(&mut self, id: EventId, event: Event, origin: Metadata) {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::{Incoming, MAX_PAYLOAD_BYTES};
 use crate::{
     protocol::{
-        CampaignId, Effect, EntityKind, EntityUpdated, Event, FieldError, Problem, Role, Room, Root,
-        SettlementId, StructureId, UserId,
+        CampaignId, Effect, EntityKind, EntityUpdated, Event, FieldError, InvalidationScope, Problem, Role,
+        Room, Root, SettlementId, StateInvalidated, StructureId, UserId,
     },
     store::{NewEvent, Tx, members, structures},
     world::input::{check, invalid},
@@ -38,7 +38,7 @@ fn check_payload(event: &Event) -> Result<(), Problem> {
         Event::SettlementUpdated(payload) => check(payload),
         Event::StructureUpdated(payload) => check(payload),
         Event::WorldTimeChanged(payload) => check(payload),
-        Event::StateInvalidated(payload) => check(payload),
+        Event::StateInvalidated(payload) => check(payload).and_then(|()| check_scope(payload)),
         Event::MembershipChanged(payload) => check(payload),
         Event::AccessRevoked(_) => {
             Err(Problem::invalid_field("", "access_revoked is not for services to publish"))
@@ -76,6 +76,17 @@ fn check_entity(payload: &EntityUpdated) -> Result<(), Problem> {
     }
 }
 
+/// Clients read again what `entities` names; of `entityIds` alone they cannot know what they are.
+fn check_scope(payload: &StateInvalidated) -> Result<(), Problem> {
+    let named = payload.entities.as_ref().is_some_and(|entities| !entities.is_empty());
+    match payload.scope {
+        InvalidationScope::Entity if !named => {
+            Err(Problem::invalid_field("entities", "must not be empty for the scope entity"))
+        }
+        InvalidationScope::Entity | InvalidationScope::Campaign => Ok(()),
+    }
+}
+
 fn payload_room(payload: &EntityUpdated) -> Option<Room> {
     let rooms = Event::EntityUpdated(payload.clone()).rooms();
     rooms.get(1).cloned()
@@ -83,22 +94,19 @@ fn payload_room(payload: &EntityUpdated) -> Option<Room> {
 
 /// What only the database can say: the rooms are the campaign's, and no event closes a room or removes a
 /// member that is still there.
-pub(super) async fn check_places(
-    tx: &mut Tx,
-    campaign: CampaignId,
-    indices: &[usize],
-    events: &[NewEvent],
-) -> Result<(), Problem> {
-    let root = Root::Campaign(campaign);
+pub(super) async fn check_places(tx: &mut Tx, events: &[NewEvent]) -> Result<(), Problem> {
     let rooms: Vec<Vec<Room>> = events.iter().map(|new| new.event.rooms().into_vec()).collect();
-    let mut known = Known::read(tx, campaign, &rooms, events).await?;
+    let mut known = Known::read(tx, &rooms, events).await?;
     let mut mistakes = Vec::new();
-    for ((index, new), rooms) in indices.iter().zip(events).zip(&rooms) {
+    for (index, (new, rooms)) in events.iter().zip(&rooms).enumerate() {
+        // Those that belong to no campaign are for services of this server, and no batch has one.
+        let Some(campaign) = new.event.campaign_id() else { return Err(Problem::internal()) };
+        let root = Root::Campaign(campaign);
         let mut mistake = |field: &str, message: String| {
             mistakes.push(FieldError { field: format!("[{index}].payload.{field}"), message });
         };
         if known.roots.get(&rooms[0]) != Some(&root) {
-            mistakes.push(no_such_campaign(*index));
+            mistakes.push(no_such_campaign(index));
             continue;
         }
         for room in rooms.iter().filter(|room| known.roots.get(room) != Some(&root)) {
@@ -113,7 +121,6 @@ pub(super) async fn check_places(
             mistake("settlementId", "is not the structure's settlement".into());
         }
         let untrue = match new.event.effect() {
-            // An event that revokes belongs to no campaign, and no batch has one.
             None | Some(Effect::AccessRevoked { .. }) => None,
             Some(Effect::RoomClosed(room)) => {
                 Some(("operation", format!("{room} still exists; delete it through GraphQL")))
@@ -134,22 +141,17 @@ pub(super) async fn check_places(
 struct Known {
     roots: HashMap<Room, Root>,
     settlement_of: HashMap<StructureId, SettlementId>,
-    roles: HashMap<UserId, Option<Role>>,
+    roles: HashMap<(CampaignId, UserId), Option<Role>>,
 }
 
 impl Known {
-    async fn read(
-        tx: &mut Tx,
-        campaign: CampaignId,
-        rooms: &[Vec<Room>],
-        events: &[NewEvent],
-    ) -> Result<Self, Problem> {
+    async fn read(tx: &mut Tx, rooms: &[Vec<Room>], events: &[NewEvent]) -> Result<Self, Problem> {
         let mut named: Vec<Room> = rooms.iter().flatten().cloned().collect();
         named.sort_unstable();
         named.dedup();
         let roots = tx.resolve(&named).await?;
         let roots = named.into_iter().zip(roots).filter_map(|(room, root)| Some((room, root?))).collect();
-        let mut built: Vec<_> = events.iter().filter_map(|new| structure_in(campaign, &new.event)).collect();
+        let mut built: Vec<_> = events.iter().filter_map(|new| structure_of(&new.event)).collect();
         built.sort_unstable();
         built.dedup();
         let settlement_of = match built.is_empty() {
@@ -168,18 +170,19 @@ impl Known {
         campaign: CampaignId,
         user: &UserId,
     ) -> Result<Option<Role>, Problem> {
-        if let Some(role) = self.roles.get(user) {
+        let member = (campaign, user.clone());
+        if let Some(role) = self.roles.get(&member) {
             return Ok(*role);
         }
         let role = members::role(&mut *tx, campaign, user).await?;
-        self.roles.insert(user.clone(), role);
+        self.roles.insert(member, role);
         Ok(role)
     }
 }
 
-fn structure_in(campaign: CampaignId, event: &Event) -> Option<(CampaignId, StructureId)> {
+fn structure_of(event: &Event) -> Option<(CampaignId, StructureId)> {
     match event {
-        Event::StructureUpdated(payload) => Some((campaign, payload.structure_id)),
+        Event::StructureUpdated(payload) => Some((payload.campaign_id, payload.structure_id)),
         Event::EntityUpdated(_)
         | Event::SettlementUpdated(_)
         | Event::WorldTimeChanged(_)
@@ -198,7 +201,7 @@ fn field_of(event: &Event, room: &Room) -> &'static str {
     }
 }
 
-pub(super) fn no_such_campaign(index: usize) -> FieldError {
+fn no_such_campaign(index: usize) -> FieldError {
     FieldError {
         field: format!("[{index}].payload.campaignId"),
         message: "there is no such campaign".to_owned(),

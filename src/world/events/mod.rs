@@ -4,24 +4,20 @@
 //! and records it like any other event. Values (versions, times, fields) are the publisher's word. What an
 //! event would *do* to subscriptions must be true: nobody is thrown out of a room by an event alone.
 //!
-//! A batch is checked as a whole before anything is recorded, then recorded with one transaction for each
-//! campaign, in the order given. The `id` of an event makes its repetition harmless.
+//! A batch is checked and recorded in one transaction, whatever campaigns it is about: all of it or nothing, in
+//! the order given. The `id` of an event makes its repetition harmless.
 
 mod check;
-
-use std::collections::{BTreeMap, HashMap};
 
 use garde::Validate;
 use serde::Deserialize;
 use serde_json::Value;
 
-use self::check::{check_batch, check_places, no_such_campaign};
+use self::check::{check_batch, check_places};
 use super::{Request, World, input::invalid};
 use crate::{
     access::{Identity, Scope},
-    protocol::{
-        CampaignId, Event, EventId, FieldError, Metadata, Offsets, Problem, RequestId, Room, Root, UserId,
-    },
+    protocol::{Event, EventId, FieldError, Metadata, Offsets, Problem, RequestId, Root, UserId},
     store::{NewEvent, Recorded},
 };
 
@@ -113,61 +109,31 @@ impl World {
     ) -> Result<Vec<Published>, Problem> {
         identity.require_scope(Scope::EventsPublish)?;
         check_batch(identity.user_id(), &events)?;
-        let mut ids = Vec::with_capacity(events.len());
-        let mut by_campaign: BTreeMap<CampaignId, Vec<(usize, NewEvent)>> = BTreeMap::new();
-        for (index, Incoming { id, event, metadata }) in events.into_iter().enumerate() {
-            let id = id.unwrap_or_else(|| EventId::from_uuid(self.clock.uuid()));
-            ids.push(id.clone());
-            let origin = origin(identity.user_id(), metadata, request);
-            let campaign = event.campaign_id().ok_or_else(Problem::internal)?;
-            by_campaign.entry(campaign).or_default().push((index, NewEvent { id, event, origin }));
-        }
-        if by_campaign.len() > 1 {
-            self.check_campaigns(&by_campaign).await?;
-        }
-        let mut results: HashMap<usize, Recorded> = HashMap::with_capacity(ids.len());
-        for (campaign, events) in by_campaign {
-            let (indices, events): (Vec<_>, Vec<_>) = events.into_iter().unzip();
-            results
-                .extend(indices.iter().copied().zip(self.record_events(campaign, &indices, events).await?));
-        }
-        let published = |(index, id)| match results.remove(&index) {
-            Some(Recorded::New { offsets }) => Ok(Published { id, offsets, duplicate: false }),
-            Some(Recorded::Duplicate { offsets }) => Ok(Published { id, offsets, duplicate: true }),
-            None => Err(Problem::internal()),
+        let new_event = |Incoming { id, event, metadata }| NewEvent {
+            id: id.unwrap_or_else(|| EventId::from_uuid(self.clock.uuid())),
+            event,
+            origin: origin(identity.user_id(), metadata, request),
         };
-        ids.into_iter().enumerate().map(published).collect()
+        let events: Vec<NewEvent> = events.into_iter().map(new_event).collect();
+        let ids: Vec<EventId> = events.iter().map(|new| new.id.clone()).collect();
+        let published = |(id, recorded)| match recorded {
+            Recorded::New { offsets } => Published { id, offsets, duplicate: false },
+            Recorded::Duplicate { offsets } => Published { id, offsets, duplicate: true },
+        };
+        Ok(ids.into_iter().zip(self.record_events(events).await?).map(published).collect())
     }
 
-    /// One campaign's part of a batch: one transaction.
-    async fn record_events(
-        &self,
-        campaign: CampaignId,
-        indices: &[usize],
-        events: Vec<NewEvent>,
-    ) -> Result<Vec<Recorded>, Problem> {
-        let mut roots = vec![Root::Campaign(campaign)];
+    async fn record_events(&self, events: Vec<NewEvent>) -> Result<Vec<Recorded>, Problem> {
+        let mut roots: Vec<Root> = events.iter().map(|new| new.event.root()).collect();
         roots.extend(events.iter().filter_map(|new| new.event.echo_root()));
+        roots.sort_unstable();
+        roots.dedup();
         let mut tx = self.store.begin().await?;
         tx.lock(&roots).await?;
-        check_places(&mut tx, campaign, indices, &events).await?;
+        check_places(&mut tx, &events).await?;
         let recorded = tx.record_all(events).await?;
-        let committed = tx.commit().await?;
-        self.publisher.publish(committed);
+        self.publisher.commit(tx).await?;
         Ok(recorded)
-    }
-
-    /// Finds an unknown campaign before the events of another one are recorded.
-    async fn check_campaigns(
-        &self,
-        batch: &BTreeMap<CampaignId, Vec<(usize, NewEvent)>>,
-    ) -> Result<(), Problem> {
-        let rooms: Vec<_> = batch.keys().copied().map(Room::Campaign).collect();
-        let roots = self.store.resolve(&rooms).await?;
-        let unknown = batch.values().zip(roots).filter(|(_, root)| root.is_none());
-        let mistakes: Vec<_> =
-            unknown.flat_map(|(events, _)| events).map(|(index, _)| no_such_campaign(*index)).collect();
-        if mistakes.is_empty() { Ok(()) } else { Err(invalid(mistakes)) }
     }
 }
 

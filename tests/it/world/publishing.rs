@@ -162,6 +162,7 @@ async fn nothing_of_a_bad_batch(t: &TestWorld) {
     let Places { campaign, settlement, head, .. } = places(t).await;
     let other = t.campaign().await;
     let foreign = t.settlement(&other, "Elsewhere").await;
+    let others = t.head(&other).await;
     let (c, s) = (campaign.id.to_string(), settlement.id.to_string());
     let update = |settlement: &str, campaign: &str| {
         let payload = json!({ "settlementId": settlement, "campaignId": campaign, "operation": "update", "version": 2 });
@@ -205,10 +206,30 @@ async fn nothing_of_a_bad_batch(t: &TestWorld) {
             "campaignId": c, "scope": "campaign", "reason": "x".repeat(501) } }),
             "[1].payload.reason",
         ),
+        (
+            json!({ "type": "state_invalidated", "payload": {
+            "campaignId": c, "scope": "entity", "entityIds": [s] } }),
+            "[1].payload.entities",
+        ),
+        (
+            json!({ "type": "state_invalidated", "payload": {
+            "campaignId": c, "scope": "entity", "entities": [] } }),
+            "[1].payload.entities",
+        ),
     ] {
         assert_eq!(refused(publish(t, json!([good(), bad])).await), [field], "{bad}");
     }
+    // Of two campaigns, whichever is recorded first.
+    let last = "ffffffff-ffff-7fff-bfff-ffffffffffff";
+    for (good, bad, field) in [
+        (good(), update(&s, last), "[1].payload.campaignId"),
+        (good(), update(&s, &other.id.to_string()), "[1].payload.settlementId"),
+        (invalidation(&other, "good"), update(&foreign.id.to_string(), &c), "[1].payload.settlementId"),
+    ] {
+        assert_eq!(refused(publish(t, json!([good, bad])).await), [field], "{bad}");
+    }
     assert_eq!(t.head(&campaign).await, head, "not even the good event of a bad batch");
+    assert_eq!(t.head(&other).await, others);
 }
 
 /// An event cannot throw anybody out: deletions and removals are changes of this server's own tables.
