@@ -19,13 +19,14 @@ use tokio::{
     sync::{mpsc, watch},
     time::Instant,
 };
+use tracing::Instrument;
 
 pub use self::redis::{
     InvalidTarget, LinkError, Note, Notes, RedisBus, RedisLink, RedisOptions, RedisTarget, Topology, commands,
 };
 use crate::{
     protocol::{Epoch, Offset, Root},
-    store::{Committed, LoggedEvent},
+    store::{Committed, LoggedEvent, StoreError, Tx},
 };
 
 /// A committed event on its way.
@@ -92,6 +93,18 @@ impl Publisher {
     /// Publishes on `bus`.
     pub fn new(bus: Arc<dyn Bus>) -> Self {
         Self { bus }
+    }
+
+    /// Commits and publishes, also when nobody waits for the answer any more: a client that goes away while its
+    /// change is on its way to the disk must not cost everybody else the hint.
+    ///
+    /// # Errors
+    /// As [`Tx::commit`].
+    pub async fn commit(&self, tx: Tx) -> Result<(), StoreError> {
+        let publisher = self.clone();
+        let work = async move { tx.commit().await.map(|committed| publisher.publish(committed)) };
+        let done = tokio::spawn(work.in_current_span()).await;
+        done.map_err(|stopped| StoreError::Unavailable(stopped.to_string()))?
     }
 
     /// Sends what a transaction recorded on its way. Never fails: the log has it, and a lost hint is healed from there.

@@ -42,11 +42,14 @@ pub async fn all(from: impl Reads, slice: Slice<UserId>) -> Result<Vec<Revocatio
     from.rows(Sql::new(sql).bind(slice.start()).bind(slice.limit).bulk()).await
 }
 
-/// Writes the user's row, over the one there is.
-pub async fn put(tx: &mut Tx, row: &RevocationRow) -> Result<(), StoreError> {
+/// Writes the user's row, over one with an earlier instant. False when the instant in force is as late already.
+///
+/// Of two at the same time the second waits here for the first, also when the instances have no log yet that could be locked.
+pub async fn put(tx: &mut Tx, row: &RevocationRow) -> Result<bool, StoreError> {
     let sql = "INSERT INTO revocations (user_id, not_before, reason, created_at) VALUES ($1, $2, $3, $4)
                ON CONFLICT (user_id) DO UPDATE SET not_before = excluded.not_before,
-                   reason = excluded.reason, created_at = excluded.created_at";
+                   reason = excluded.reason, created_at = excluded.created_at
+               WHERE revocations.not_before < excluded.not_before";
     let sql = Sql::new(sql).bind(&row.user_id).bind(row.not_before).bind(row.reason.as_deref());
-    tx.execute(sql.bind(row.created_at)).await.map(drop)
+    Ok(tx.execute(sql.bind(row.created_at)).await? > 0)
 }

@@ -86,6 +86,16 @@ impl Tx {
         Ok(Committed { events })
     }
 
+    /// Undoes everything, and returns when what the transaction has seen survives the loss of power. For an
+    /// answer that changes nothing but counts on what is there: on SQLite, the change before this one may still
+    /// be on its way to the disk.
+    ///
+    /// # Errors
+    /// `Unavailable` when what it has seen was undone, or the disk is too slow.
+    pub async fn settle(mut self) -> Result<(), StoreError> {
+        self.take_turn()?.settle().await
+    }
+
     /// Runs a statement that returns rows.
     pub(super) async fn run<T: Record>(&mut self, kind: Kind, sql: Sql) -> Result<Vec<T>, StoreError> {
         let rows = self.turn()?.rows(kind, sql).await;

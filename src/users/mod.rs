@@ -4,8 +4,8 @@
 //! that from the moment the answer is given no instance takes an old token of the user's for longer than
 //! the log takes to reach it, and that nothing takes a revocation back but a newer token.
 //!
-//! To add an act: a function on [`Users`] that requires its scope, records its event before it writes, and
-//! publishes what it committed; and an effect that whoever follows the log applies.
+//! To add an act: a function on [`Users`] that requires its scope, records its event in the transaction that
+//! writes, and publishes what it committed; and an effect that whoever follows the log applies.
 
 use crate::{
     access::{Identity, Scope},
@@ -79,17 +79,16 @@ impl Users {
         }
         let mut tx = self.store.begin().await?;
         tx.lock(&[Root::Instances]).await?;
-        let known = revocations::of_user(&mut tx, &user_id).await?.map(|row| row.not_before);
-        if let Some(known) = known.filter(|known| *known >= not_before) {
-            return Ok(Revoked { user_id, not_before: known });
-        }
-        let fact = AccessRevoked { user_id: user_id.clone(), not_before, reason: reason.clone() };
-        tx.record(Event::AccessRevoked(fact), &origin).await?;
         let row = RevocationRow { user_id: user_id.clone(), not_before, reason, created_at: now };
-        revocations::put(&mut tx, &row).await?;
-        let committed = tx.commit().await?;
+        if !revocations::put(&mut tx, &row).await? {
+            let known = revocations::of_user(&mut tx, &user_id).await?.ok_or_else(Problem::internal)?;
+            tx.settle().await?;
+            return Ok(Revoked { user_id, not_before: known.not_before });
+        }
+        let fact = AccessRevoked { user_id: user_id.clone(), not_before, reason: row.reason };
+        tx.record(Event::AccessRevoked(fact), &origin).await?;
+        self.publisher.commit(tx).await?;
         tracing::info!(user = %user_id, by = %by.user_id(), %not_before, "A user's access was revoked.");
-        self.publisher.publish(committed);
         Ok(Revoked { user_id, not_before })
     }
 }

@@ -129,8 +129,7 @@ impl Change {
                 })?;
             self.tx.remember(&self.user, id, remembered).await?;
         }
-        let committed = self.tx.commit().await?;
-        self.publisher.publish(committed);
+        self.publisher.commit(self.tx).await?;
         Ok(answer)
     }
 
@@ -138,7 +137,10 @@ impl Change {
     pub async fn finish_unchanged<T: Serialize>(self, answer: T) -> Result<T, Problem> {
         match self.request_id {
             Some(_) => self.finish(answer).await,
-            None => Ok(answer),
+            None => {
+                self.tx.settle().await?;
+                Ok(answer)
+            }
         }
     }
 }

@@ -73,8 +73,7 @@ impl World {
                 users::put(&mut tx, &UserRow { id, name: (*name).to_owned() }).await?;
             }
         }
-        self.publisher.publish(tx.commit().await?);
-        Ok(())
+        Ok(self.publisher.commit(tx).await?)
     }
 
     async fn seed_campaign(

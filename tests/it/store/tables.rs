@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use fanfare::{
     protocol::{CampaignId, Role, SettlementId, StructureId},
     store::{
-        Slice, StoreError, campaigns, members, settlements, structures,
+        Slice, StoreError, campaigns, members,
+        revocations::{self, RevocationRow},
+        settlements, structures,
         survey::{self, FinishedRow},
         users::{self, UserRow},
     },
@@ -201,7 +203,32 @@ async fn structures_are_finished_when_their_time_has_come(fixture: Fixture) {
     assert!(settlements::delete(&mut tx, campaign, settlement.id).await.unwrap());
 }
 
+/// Though nothing orders them before: the log of the instances, which is locked first, may not exist yet.
+async fn of_two_revocations_at_once_the_later_instant_stays(fixture: Fixture) {
+    let row = |time: &str| RevocationRow {
+        user_id: user("anna"),
+        not_before: instant(time),
+        reason: Some(time.to_owned()),
+        created_at: fixture.clock.now().into(),
+    };
+    let (late, early) = (row("2026-11-20T10:00:01Z"), row("2026-11-20T10:00:00Z"));
+    let mut tx = fixture.store.begin().await.unwrap();
+    assert!(revocations::put(&mut tx, &late).await.unwrap());
+    let store = fixture.store.clone();
+    let second = tokio::spawn(async move {
+        let mut tx = store.begin().await.unwrap();
+        let put = revocations::put(&mut tx, &early).await.unwrap();
+        tx.commit().await.unwrap();
+        put
+    });
+    fixture.until_somebody_waits().await;
+    tx.commit().await.unwrap();
+    assert!(!second.await.unwrap());
+    assert_eq!(revocations::of_user(&fixture.store, &user("anna")).await.unwrap(), Some(late));
+}
+
 cases! {
+    of_two_revocations_at_once_the_later_instant_stays,
     rows_read_back_as_they_were_written,
     lists_come_in_slices,
     members_have_roles_and_perhaps_names,

@@ -2,6 +2,7 @@
 
 mod campaigns;
 mod clock;
+mod commits;
 mod derived;
 mod limits;
 mod members;
