@@ -1,6 +1,6 @@
 import type { Line, LineEvents } from "./connection/line.js";
 import type { Environment, Wake } from "./environment.js";
-import { FanfareError } from "./errors.js";
+import { clientClosed } from "./errors.js";
 import type { Fanfare } from "./fanfare.js";
 import { Inbox } from "./inbox.js";
 import { Outbox } from "./outbox.js";
@@ -86,6 +86,7 @@ export class Client implements Fanfare {
       changed: (room) => this.#watchers.tell(room),
       emit: (event) => this.#inbox.emit(event),
       count: (what) => this.#inbox.count(what),
+      badMessage: (what, room) => this.#inbox.badMessage(what, room),
       declared: (room, reason) =>
         this.#staleListeners.tell("", room, reason).filter((result) => result instanceof Promise),
       removed: (room, code) => this.#removalListeners.tell("", room, code),
@@ -188,7 +189,7 @@ export class Client implements Fanfare {
 
   #assertUsable(): void {
     if (this.#isClosed) {
-      throw new FanfareError("closed", "This client was closed: make a new one with createFanfare.");
+      throw clientClosed();
     }
   }
 }

@@ -90,6 +90,14 @@ export function connectionLost(): FanfareError {
 }
 
 /**
+ * The error of whatever is asked of a client that was closed, or still waited then.
+ * @internal
+ */
+export function clientClosed(): FanfareError {
+  return new FanfareError("closed", "This client was closed: make a new one with createFanfare.");
+}
+
+/**
  * The error of a command whose acknowledgement did not come in time.
  * @internal
  */

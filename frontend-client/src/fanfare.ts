@@ -34,7 +34,10 @@ export interface Fanfare {
   readonly disconnect: () => void;
   /** Tries at once instead of waiting for the next attempt; checks a connection that seems to be up. */
   readonly retry: () => void;
-  /** Ends the client for good: everything that waits is rejected with `closed`. */
+  /**
+   * Ends the client for good: commands that wait are rejected with `closed`, and every use of a room ends as by
+   * `unsubscribe`.
+   */
   readonly close: () => void;
   /** Joins a room, or joins in its use. */
   readonly subscribe: (room: string, options?: SubscribeOptions) => Subscription;

@@ -41,6 +41,13 @@ export class Inbox {
     this.#counters[what] += 1;
   }
 
+  /** The server said something that cannot be read. */
+  badMessage(what: string, room?: string): void {
+    this.count("badMessages");
+    const message = `The server sent ${what} that cannot be read.`;
+    this.#context.report(new FanfareError("bad_envelope", message, { room }));
+  }
+
   on<T extends EventType>(type: T, handler: (event: EventOf<T>) => void): () => void {
     demand(EVENT_TYPES.includes(type), `There is no event '${type}': use ${EVENT_TYPES.join(", ")}`);
     // The listeners for a type are told of no other.
@@ -57,7 +64,7 @@ export class Inbox {
 
   /** The server said something. */
   take(name: string, argument: unknown): void {
-    const { inspect, notices, deliver, report } = this.#context;
+    const { inspect, notices, deliver } = this.#context;
     inspect?.(name, argument);
     if (Object.hasOwn(notices, name)) {
       notices[name]?.(argument);
@@ -72,8 +79,7 @@ export class Inbox {
       if (event && event.type === name) {
         deliver(event);
       } else {
-        this.count("badMessages");
-        report(new FanfareError("bad_envelope", `The server sent a '${name}' that cannot be read.`));
+        this.badMessage(`a '${name}'`);
       }
     }
   }

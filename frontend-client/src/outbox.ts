@@ -1,4 +1,4 @@
-import { FanfareError } from "./errors.js";
+import { clientClosed, FanfareError } from "./errors.js";
 import type { CommandOptions } from "./fanfare.js";
 import { newId } from "./id.js";
 import { Recent } from "./recent.js";
@@ -83,7 +83,7 @@ export class Outbox {
   /** Rejects everything that waits. */
   end(): void {
     for (const requestId of [...this.#waiting.keys()]) {
-      this.#settle(requestId)?.reject(new FanfareError("closed", "The client was closed."));
+      this.#settle(requestId)?.reject(clientClosed());
     }
   }
 

@@ -59,7 +59,7 @@ export function settingsOf(options: FanfareOptions): Settings {
   );
   demand(
     /^(auto|socket|polling)$/.test(String(transport)) || isFunction((transport as Transport | null)?.open),
-    "Option 'transport' must be 'auto', 'socket', 'polling', or a transport with an 'open' function",
+    "Option 'transport' must be 'auto', 'socket', 'polling' or a transport",
   );
   const numbers: [name: string, value: unknown, least: number][] = [
     ["pollIntervalMs", pollIntervalMs, 100],
@@ -115,7 +115,7 @@ function addressOf(url: unknown): string {
   }
   demand(
     isText(url) && address && /^https?:$/.test(address.protocol),
-    `Option 'url' is '${url}': give the server's address, such as https://fanfare.example, or '/' for the page's own`,
+    `Option 'url' is '${url}': give the server's address, such as https://fanfare.example or /`,
   );
   return (address.origin + address.pathname).replace(/\/$/, "");
 }

@@ -135,6 +135,92 @@ describe("a subscription", () => {
     expect(seen).toEqual([2, 3]);
   });
 
+  it("has a use read whose position the others have left behind, and only that one", async () => {
+    const { server, fanfare } = setup();
+    server.publish("settlement_updated", settled(1));
+    const first = recorder();
+    await fanfare.subscribe(campaign, first.handlers).ready;
+    server.publish("settlement_updated", settled(2));
+    await settle();
+    const at = (offset: number) => ({ position: { epoch: "epoch-1", offset } });
+    const behind = recorder();
+    const abreast = recorder();
+    const ended = recorder();
+    await fanfare.subscribe(campaign, { ...behind.handlers, ...at(1) }).ready;
+    await fanfare.subscribe(campaign, { ...abreast.handlers, ...at(2) }).ready;
+    fanfare.subscribe(campaign, { ...ended.handlers, ...at(1) }).unsubscribe();
+    server.publish("settlement_updated", settled(3));
+    await settle();
+    expect([first.seen, behind.seen, abreast.seen, ended.seen]).toEqual([
+      [2, 3],
+      ["not_recovered", 3],
+      [3],
+      [],
+    ]);
+  });
+
+  it("is told once when it comes to a room that is stale, whatever its position", async () => {
+    const { server, fanfare } = setup();
+    await fanfare.subscribe(campaign).ready;
+    server.publish("settlement_updated", settled(1));
+    server.invalidate(campaign, "unverified");
+    await settle();
+    const { seen, handlers } = recorder();
+    fanfare.subscribe(campaign, { ...handlers, position: { epoch: "epoch-1", offset: 0 } });
+    await settle();
+    expect(seen).toEqual(["unverified"]);
+  });
+
+  it("continues where the room was left even after a visit without a connection", async () => {
+    const { server, fanfare } = setup();
+    const first = fanfare.subscribe(campaign);
+    await first.ready;
+    first.unsubscribe();
+    await pass(2000);
+    fanfare.disconnect();
+    server.publish("settlement_updated", settled(1));
+    const second = fanfare.subscribe(campaign);
+    expect(second.position).toEqual({ epoch: "epoch-1", offset: 0 });
+    second.unsubscribe();
+    await pass(2000);
+    fanfare.connect();
+    const { seen, handlers } = recorder();
+    await fanfare.subscribe(campaign, handlers).ready;
+    await settle();
+    expect(seen).toEqual([1]);
+  });
+
+  it.each([
+    ["declared, but not read", true],
+    ["not declared yet", false],
+  ])("is told of the hole that was there when the room was left: %s", async (_, isDeclared) => {
+    const { server, fanfare } = setup();
+    const first = fanfare.subscribe(campaign);
+    await first.ready;
+    server.refuse("subscribe_many", isDeclared ? null : { code: "unavailable" });
+    server.invalidate(campaign, "unverified");
+    await settle();
+    first.unsubscribe();
+    await pass(2000);
+    server.refuse("subscribe_many", null);
+    const { seen, handlers } = recorder();
+    const room = fanfare.subscribe(campaign, handlers);
+    await room.ready;
+    await settle();
+    expect([seen, room.freshness]).toEqual([["unverified"], "live"]);
+  });
+
+  it("hears nothing more once another handler has ended it", async () => {
+    const { server, fanfare } = setup();
+    const later = recorder();
+    const first = fanfare.subscribe(campaign, { onEvent: () => second.unsubscribe() });
+    const second = fanfare.subscribe(campaign, later.handlers);
+    await first.ready;
+    server.publish("settlement_updated", settled(1));
+    await settle();
+    expect(later.seen).toEqual([]);
+  });
+
   it("goes on for the others when one handler throws, and reports it", async () => {
     const { server, fanfare, errors } = setup();
     const { seen, handlers } = recorder();
@@ -266,6 +352,25 @@ describe("recovery", () => {
     await settle();
     expect(seen).toEqual([1, 2]);
     expect(fanfare.counters().duplicates).toBe(2);
+  });
+
+  it("ends with the client when a handler closes it", async () => {
+    const { server, fanfare } = setup();
+    const onStale = vi.fn();
+    fanfare.onStale(onStale);
+    const { seen, handlers } = recorder();
+    await fanfare.subscribe(campaign, {
+      onEvent: (event) => {
+        handlers.onEvent(event);
+        fanfare.close();
+      },
+    }).ready;
+    server.cut();
+    server.publish("settlement_updated", settled(1));
+    server.publish("settlement_updated", settled(2));
+    await pass(2000);
+    expect(seen).toEqual([1]);
+    expect(onStale).not.toHaveBeenCalled();
   });
 
   it("does not believe a recovery with a hole", async () => {

@@ -14,7 +14,7 @@ export interface RecoveryContext {
   /** Hands the event to those rooms in `recovering` whose next it is, and to every room that is live. */
   readonly deliver: (event: Envelope, recovering: ReadonlySet<Room>) => void;
   readonly want: (room: Room, delayMs: number) => void;
-  readonly badMessage: (message: string, room: string) => void;
+  readonly badMessage: (what: string, room: string) => void;
 }
 
 /** A join that is said to bring everything that was missed. */
@@ -34,7 +34,7 @@ export function takeAnswers(answers: readonly Answered[], context: RecoveryConte
     room.ticket = null;
     const answer = asJoinAnswer(ack, room.name);
     if (!answer) {
-      context.badMessage("The answer to a join cannot be read.", room.name);
+      context.badMessage("the answer to a join", room.name);
       context.want(room, ASK_AGAIN_MS * 2 ** Math.min(++room.failures, 7));
     } else if (!wish.position) {
       startAt(room, answer, room.overdue);
@@ -47,7 +47,7 @@ export function takeAnswers(answers: readonly Answered[], context: RecoveryConte
     } else {
       const events = answer.events.map(asEnvelope).filter((event) => event !== null);
       if (events.length < answer.events.length) {
-        context.badMessage("A missed event cannot be read.", room.name);
+        context.badMessage("a missed event", room.name);
         startAt(room, answer, "bad_envelope");
       } else {
         recoveries.push({ room, answer, events });
@@ -77,10 +77,13 @@ function recover(recoveries: readonly Recovery[], context: RecoveryContext): voi
 }
 
 function startAt(room: Room, { epoch, offset }: JoinAnswer, stale: StaleCause | null): void {
-  room.log.position = { epoch, offset };
-  room.enter("live");
-  if (stale !== null) {
-    room.declareStale(stale);
+  // A handler may have ended the connection, or the client, meanwhile.
+  if (room.phase === "joining") {
+    room.log.position = { epoch, offset };
+    room.enter("live");
+    if (stale !== null) {
+      room.declareStale(stale);
+    }
   }
 }
 

@@ -23,7 +23,7 @@ export interface RoomContext {
   readonly status: () => ConnectionStatus;
   readonly report: (error: unknown) => void;
   /** The room's freshness may have changed. */
-  readonly changed: (room: Room) => void;
+  readonly changed: (room: string) => void;
   /** Tells the listeners for all rooms; gives what they are still doing about it. */
   readonly declared: (room: string, reason: StaleCause) => Promise<unknown>[];
   readonly removed: (room: string, code: RemovalCode) => void;
@@ -76,11 +76,21 @@ export class Room {
     return this.#held.length > HELD_LIMIT;
   }
 
-  /** Where a later use can continue; null when it has to begin anew. */
-  get resumeAt(): Position | null {
+  /** Whether a use that stands there would miss what was handed out, without being told so anyway. */
+  isPast({ epoch, offset }: Position): boolean {
     const at = this.log.position;
-    const sound = this.#joinedOnce && !this.#staleness && this.overdue === null;
-    return at && sound ? { epoch: at.epoch, offset: at.offset - this.#held.length } : null;
+    const isTold = this.#staleness || this.overdue;
+    return !isTold && (at?.epoch !== epoch || at.offset - this.#held.length > offset);
+  }
+
+  /** It is left. What it stands at, and what is to be told of it, stays for a later use. */
+  rest(): void {
+    const at = this.log.position;
+    this.log.position = at && { epoch: at.epoch, offset: at.offset - this.#held.length };
+    this.#held = [];
+    this.log.forgetWaiting();
+    this.#joinedOnce = false;
+    this.enter("away");
   }
 
   enter(phase: Phase): void {
@@ -92,7 +102,7 @@ export class Room {
         use.joined();
       }
     }
-    this.#context.changed(this);
+    this.#context.changed(this.name);
   }
 
   add(use: Use): void {
@@ -135,13 +145,13 @@ export class Room {
       staleness.await(reading);
     }
     staleness.tell([...this.uses]);
-    this.#context.changed(this);
+    this.#context.changed(this.name);
   }
 
   /** The state has been read again. */
   markFresh(): void {
     this.#staleness = null;
-    this.#context.changed(this);
+    this.#context.changed(this.name);
   }
 
   /** The room is not to be had, or no longer. */

@@ -3,66 +3,75 @@ import type { Envelope, StaleReason, UnsubscribeCode } from "../generated/protoc
 import { Recent } from "../recent.js";
 import { asHeads, textIn } from "../wire/check.js";
 import { Joins, type JoinsContext } from "./joins.js";
-import { type RecoveryContext, takeAnswers } from "./recovery.js";
+import { takeAnswers } from "./recovery.js";
 import { Room, type RoomContext } from "./room.js";
 import type { SubscribeOptions, Subscription } from "./types.js";
 import { Use } from "./use.js";
 
-/** For how many rooms that were left it is remembered where they stood. */
-const KEPT_POSITIONS = 200;
+/** How many rooms that were left are remembered. */
+const KEPT_ROOMS = 200;
 
 /** What {@link Rooms} needs of its surroundings. */
-export interface RoomsContext extends Pick<RoomContext, "status" | "report" | "declared" | "removed"> {
+export interface RoomsContext extends RoomContext {
   readonly request: (command: string, payload: unknown) => Promise<unknown>;
   readonly random: () => number;
   readonly lingerMs: number;
-  /** A room's freshness may have changed. */
-  readonly changed: (room: string) => void;
   /** An event that is handed out in at least one room; perhaps not for the first time. */
   readonly emit: (event: Envelope) => void;
-  readonly count: (what: "duplicates" | "gaps" | "badMessages") => void;
+  readonly count: (what: "duplicates" | "gaps") => void;
+  /** Something of the server's cannot be read: what it is, and the room that it is about. */
+  readonly badMessage: (what: string, room?: string) => void;
 }
 
 /** Every room in use: joins them, keeps their order, and brings them up to date after every cut. */
-export class Rooms implements RecoveryContext {
+export class Rooms {
   readonly #context: RoomsContext;
   readonly #rooms = new Map<string, Room>();
-  readonly #kept = new Recent<NonNullable<Room["resumeAt"]>>(KEPT_POSITIONS);
+  /** Those that were left. */
+  readonly #kept = new Recent<Room>(KEPT_ROOMS);
   readonly #joins: Joins;
-  readonly #roomContext: RoomContext;
 
   constructor(context: RoomsContext) {
     this.#context = context;
-    this.#roomContext = { ...context, changed: (room) => context.changed(room.name) };
     const joins: JoinsContext = {
       request: context.request,
       random: context.random,
       answered: (answers) =>
         takeAnswers(
           answers.filter(({ room }) => this.#isCurrent(room)),
-          this,
+          this.#recovery,
         ),
     };
     this.#joins = new Joins(joins);
   }
+
+  readonly #recovery = {
+    deliver: (event: Envelope, recovering: ReadonlySet<Room>) => this.deliver(event, recovering),
+    want: (room: Room, delayMs: number) => this.#joins.want(room, delayMs),
+    badMessage: (what: string, room: string) => this.#context.badMessage(what, room),
+  };
 
   get(name: string): Room | undefined {
     return this.#rooms.get(name);
   }
 
   subscribe(name: string, options: SubscribeOptions): Subscription {
-    let room = this.#rooms.get(name);
-    if (!room) {
-      const kept = this.#kept.take(name);
-      room = new Room(
-        name,
-        options.position === undefined ? (kept ?? null) : options.position,
-        this.#roomContext,
-      );
-      this.#rooms.set(name, room);
-    }
+    const { position } = options;
+    const kept = this.#kept.take(name);
+    const used = this.#rooms.get(name);
+    const room =
+      used ?? (position === undefined ? kept : undefined) ?? new Room(name, position ?? null, this.#context);
+    this.#rooms.set(name, room);
+    const isBehind = used && position && used.isPast(position);
     const use = new Use(room, options, (ended) => this.#end(room, ended), this.#context.report);
     room.add(use);
+    if (isBehind) {
+      // The others have had what it misses.
+      use.ready.then(
+        () => use.stale("not_recovered").catch(this.#context.report),
+        () => {},
+      );
+    }
     const isUp = this.#context.status() === "connected";
     if (isUp && (room.phase === "away" || room.phase === "refused")) {
       this.#joins.want(room);
@@ -129,16 +138,11 @@ export class Rooms implements RecoveryContext {
     }
   }
 
-  /** Asks for a room, after a while if given. */
-  want(room: Room, delayMs?: number): void {
-    this.#joins.want(room, delayMs);
-  }
-
   /** The server says how far its rooms are: shows a lost last event, and a room it does not count us in. */
   heads(argument: unknown): void {
     const heads = asHeads(argument);
     if (!heads) {
-      this.badMessage("The heads cannot be read.");
+      this.#context.badMessage("'heads'");
       return;
     }
     for (const room of this.#rooms.values()) {
@@ -207,14 +211,14 @@ export class Rooms implements RecoveryContext {
     room.linger.clear();
     this.#joins.cancel(room);
     this.#rooms.delete(room.name);
-    if (room.resumeAt) {
-      this.#kept.set(room.name, room.resumeAt);
+    if (room.log.position) {
+      this.#kept.set(room.name, room);
     }
     if (room.phase === "live" || room.phase === "joining") {
       // Without an answer the connection is gone, and the room with it.
       this.#context.request("unsubscribe", { room: room.name }).catch(() => {});
     }
-    this.#context.changed(room.name);
+    room.rest();
   }
 
   #isCurrent(room: Room): boolean {
@@ -224,14 +228,8 @@ export class Rooms implements RecoveryContext {
   #named(argument: unknown): Room | undefined {
     const name = textIn(argument, "room");
     if (name === null) {
-      this.badMessage("A notice does not name its room.");
+      this.#context.badMessage("a notice");
     }
     return name === null ? undefined : this.#rooms.get(name);
-  }
-
-  /** The server said something that cannot be read. */
-  badMessage(message: string, room?: string): void {
-    this.#context.count("badMessages");
-    this.#context.report(new FanfareError("bad_envelope", message, { room }));
   }
 }

@@ -51,7 +51,7 @@ export interface Subscription {
   readonly room: string;
   /**
    * Fulfilled when the room is joined for the first time: state that is read from now on misses nothing.
-   * Rejected with a {@link FanfareError} when the server refuses the room. When `unsubscribe` comes first, nothing
+   * Rejected with a {@link FanfareError} when the server refuses the room. When `unsubscribe` or `close` comes first, nothing
    * becomes of it: a component that is gone waits for nothing.
    */
   readonly ready: Promise<void>;

@@ -70,12 +70,17 @@ export class Use implements Subscription {
 
   /** Tells that the state has to be read again. Fulfilled when it has been. */
   async stale(reason: StaleCause): Promise<void> {
-    await this.#handlers.onStale?.(this.room, reason);
+    if (this.#room.uses.has(this)) {
+      await this.#handlers.onStale?.(this.room, reason);
+    }
   }
 
+  /** Another handler may have ended this use meanwhile. */
   #call(action: () => void): void {
     try {
-      action();
+      if (this.#room.uses.has(this)) {
+        action();
+      }
     } catch (error) {
       this.#report(error);
     }
