@@ -1,10 +1,14 @@
 // @vitest-environment jsdom
 import { CombinedGraphQLErrors } from "@apollo/client/errors";
 import { act, cleanup, fireEvent, render, screen } from "@testing-library/react";
+import type { ReactNode } from "react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { CampaignContext } from "../src/pages/campaign-context.js";
 import { Editor } from "../src/parts/editor.js";
 import { NumberField } from "../src/parts/field.js";
 import { Flash } from "../src/parts/flash.js";
+import { Numbers } from "../src/parts/numbers.js";
+import type { CampaignWithWorld } from "../src/world/documents.js";
 
 interface Town {
   readonly name: string;
@@ -124,6 +128,20 @@ describe("the editor", () => {
     expect([save.mock.calls.length, onDone.mock.calls.length]).toEqual([2, 1]);
   });
 
+  it("is left by Escape, with a question when something has been typed", () => {
+    const confirm = vi.spyOn(window, "confirm").mockReturnValue(false);
+    const pressEscape = () => fireEvent.keyDown(screen.getByLabelText("population"), { key: "Escape" });
+    render(editor(before));
+    pressEscape();
+    expect([onDone.mock.calls.length, confirm.mock.calls.length]).toEqual([1, 0]);
+    type("population", "500");
+    pressEscape();
+    expect([onDone.mock.calls.length, confirm.mock.calls.length]).toEqual([1, 1]);
+    confirm.mockReturnValue(true);
+    pressEscape();
+    expect(onDone).toHaveBeenCalledTimes(2);
+  });
+
   it("stays open with the server's word on each field when it refuses", async () => {
     save.mockRejectedValue(
       refusal("BAD_REQUEST", { details: [{ field: "input.population", message: "must be at least 0" }] }),
@@ -133,6 +151,68 @@ describe("the editor", () => {
     await press("save");
     expect(screen.getByText("must be at least 0")).toBeTruthy();
     expect(onDone).not.toHaveBeenCalled();
+  });
+});
+
+describe("the focus", () => {
+  const campaign = { id: "c", name: "C", myRole: "PLAYER" } as CampaignWithWorld;
+  const value = { campaign, refresh: async () => {}, nameOf: String };
+  const numbers = (form: (onDone: () => void) => ReactNode) => (
+    <CampaignContext value={value}>
+      <Numbers stats={null} form={form} />
+      <button type="button">Elsewhere</button>
+    </CampaignContext>
+  );
+  const form = (done: () => void) => {
+    onDone.mockImplementation(done);
+    return editor(before);
+  };
+  const open = async () => {
+    screen.getByTestId("edit").focus();
+    await press("edit");
+    expect(document.activeElement).toBe(screen.getByLabelText("name"));
+  };
+
+  it("goes to the first field, and back to the button when the form is done", async () => {
+    render(numbers(form));
+    expect(document.activeElement).toBe(document.body);
+    for (const leave of [
+      () => press("cancel"),
+      () => press("save"),
+      () => act(async () => fireEvent.keyDown(screen.getByLabelText("name"), { key: "Escape" })),
+    ]) {
+      await open();
+      await leave();
+      expect(document.activeElement).toBe(screen.getByTestId("edit"));
+    }
+  });
+
+  it("goes back to the button, too, when somebody else's changes are taken", async () => {
+    save.mockRejectedValue(refusal("VERSION_CONFLICT"));
+    reread.mockResolvedValue({ ...before, population: 640, version: 2 });
+    render(numbers(form));
+    await open();
+    type("population", "500");
+    await press("save");
+    await press("conflict-theirs");
+    expect(document.activeElement).toBe(screen.getByTestId("edit"));
+  });
+
+  it("stays where the user has moved it meanwhile", async () => {
+    let saved = () => {};
+    save.mockReturnValue(
+      new Promise((resolve) => {
+        saved = resolve;
+      }),
+    );
+    render(numbers(form));
+    await open();
+    type("population", "500");
+    await press("save");
+    screen.getByText("Elsewhere").focus();
+    await act(async () => saved());
+    expect(screen.getByTestId("edit")).toBeTruthy();
+    expect(document.activeElement).toBe(screen.getByText("Elsewhere"));
   });
 });
 

@@ -1,4 +1,4 @@
-import { type ReactNode, useState } from "react";
+import { type KeyboardEvent, type ReactNode, useState } from "react";
 import { differences, type Fields, pick, type Versioned } from "../world/editing.js";
 import { codeOf, fieldErrorsOf, sentenceOf } from "../world/errors.js";
 import { Conflict } from "./conflict.js";
@@ -74,11 +74,20 @@ export function Editor<T extends Versioned>(props: EditorProps<T>) {
     setConflict(null);
   };
 
+  /** Escape is easily pressed: what was typed is not thrown away without a question. */
+  const leaveByKey = (event: KeyboardEvent) => {
+    const isMeant = event.key === "Escape" && !event.nativeEvent.isComposing && !busy;
+    if (isMeant && (mine.length === 0 || window.confirm("Leave without saving your changes?"))) {
+      onDone();
+    }
+  };
+
   return (
     <>
       <form
         className="editor"
         data-testid="editor"
+        onKeyDown={leaveByKey}
         onSubmit={(event) => {
           event.preventDefault();
           if (busy) {

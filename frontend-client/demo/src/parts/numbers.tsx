@@ -1,4 +1,4 @@
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { useMay } from "../pages/campaign-context.js";
 
 export interface NumbersProps {
@@ -16,8 +16,9 @@ export interface NumbersProps {
 export function Numbers({ stats, form, actions, note }: NumbersProps) {
   const [isEditing, setEditing] = useState(false);
   const mayEdit = useMay("PLAYER");
+  const panel = useFollowingFocus(isEditing);
   return (
-    <section className="panel" aria-label="Numbers">
+    <section ref={panel} className="panel" aria-label="Numbers">
       <dl className="stats">{stats}</dl>
       {isEditing ? (
         form(() => setEditing(false))
@@ -40,4 +41,20 @@ export function Numbers({ stats, form, actions, note }: NumbersProps) {
       )}
     </section>
   );
+}
+
+/** Whoever uses the keyboard goes along: to the first field when the form opens, and back to the button that opened it. */
+function useFollowingFocus(isEditing: boolean) {
+  const panel = useRef<HTMLElement>(null);
+  const wasEditing = useRef(isEditing);
+  useEffect(() => {
+    const hasTurned = wasEditing.current !== isEditing;
+    wasEditing.current = isEditing;
+    // What had the focus is gone; whoever has moved it elsewhere meanwhile keeps it.
+    if (hasTurned && (isEditing || document.activeElement === document.body)) {
+      const target = isEditing ? "form :is(input, select, textarea)" : "[data-testid=edit]";
+      panel.current?.querySelector<HTMLElement>(target)?.focus();
+    }
+  }, [isEditing]);
+  return panel;
 }
