@@ -105,7 +105,10 @@ export class Edits {
         this.#above.pop();
         return GONE;
       }
-      if (next !== part) {
+      if (next === GONE && this.#isNamedAfter(field, part)) {
+        const { [field]: _, ...rest } = object;
+        object = rest;
+      } else if (next !== part) {
         object = { ...object, [field]: next === GONE ? null : next };
       }
     }
@@ -116,6 +119,11 @@ export class Edits {
       this.#isOutdated ||= info["hasNextPage"] !== false;
     }
     return object;
+  }
+
+  /** Whether an entity is kept under its own id, as an entry of a record. */
+  #isNamedAfter(field: string, part: unknown): boolean {
+    return isObject(part) && this.#keyFields.some((key) => part[key] === field);
   }
 
   /** The changes that are about an object. */

@@ -27,6 +27,7 @@ export function useNotice(status: ConnectionStatus, { graceMs, backMs }: NoticeT
         break;
       case "connecting":
       case "reconnecting":
+        setNotice((told) => (told === "back" ? null : told));
         if (wasUp.current) {
           timer = setTimeout(() => setNotice("lost"), graceMs);
         }

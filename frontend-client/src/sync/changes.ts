@@ -85,7 +85,7 @@ const TRANSLATE: { readonly [T in EventType]: Translate<T> } = {
       ? [{ do: "put", policy, values, fields, changed: fields, version, isNew: false, isWhole: false }]
       : [];
   },
-  state_invalidated: ({ campaignId, scope, entities = [], fields = null }, policies) => {
+  state_invalidated: ({ campaignId, scope, entities = [], entityIds = [], fields = null }, policies) => {
     if (scope === "campaign") {
       return [{ do: "doubt", of: { kind: "campaign", id: campaignId }, fields }];
     }
@@ -93,6 +93,12 @@ const TRANSLATE: { readonly [T in EventType]: Translate<T> } = {
       const policy = policies.ofKind(entityType);
       return policy ? [{ policy, values: keyOf(policy, entityId) }] : [];
     });
+    const typed = new Set(entities.map(({ entityId }) => entityId));
+    // By its id alone an entity may be of any type.
+    const kinds = [...policies.all()].filter(({ kind }) => kind !== null);
+    for (const id of entityIds.filter((each) => !typed.has(each))) {
+      of.push(...kinds.map((policy) => ({ policy, values: keyOf(policy, id) })));
+    }
     return of.length > 0 ? [{ do: "doubt", of, fields }] : [];
   },
   membership_changed: membership,

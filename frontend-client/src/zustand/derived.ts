@@ -10,16 +10,18 @@ export function fromClock<T>(
   campaignId: string,
   compute: (clock: WorldClock | null) => T,
 ): Readable<T> {
-  let of: { readonly worldTime: string | null; readonly isStale: boolean } | null = null;
+  /** What `value` was computed from; undefined before the first time. */
+  let of: WorldClock | null | undefined;
   let value: T;
   const getSnapshot = (): T => {
     const clock = store.getState().clocks[campaignId] ?? null;
-    const worldTime = clock?.worldTime ?? null;
-    const isStale = clock?.isStale ?? false;
-    if (!of || of.worldTime !== worldTime || of.isStale !== isStale) {
-      of = { worldTime, isStale };
+    if (of === undefined || hasMoved(of, clock)) {
       value = compute(clock);
+    } else if (Object.is(value, of)) {
+      // The clock itself, of which more may have changed.
+      value = clock as T;
     }
+    of = clock;
     return value;
   };
   return {
@@ -36,3 +38,6 @@ export function fromClock<T>(
     },
   };
 }
+
+const hasMoved = (from: WorldClock | null, to: WorldClock | null): boolean =>
+  from?.worldTime !== to?.worldTime || from?.isStale !== to?.isStale;

@@ -92,7 +92,12 @@ export function createWorldTimeStore(fanfare: Fanfare, options: WorldTimeOptions
       }
       change(id, { isStale: true });
       // Without a reading nothing is promised: a promise would declare the room fresh.
-      return options.read?.(id).then((reading) => store.getState().seen(reading));
+      return options.read?.(id).then((reading) => {
+        // The campaign may have been lost meanwhile.
+        if (store.getState().clocks[id]) {
+          store.getState().seen(reading);
+        }
+      });
     }),
     fanfare.onRemoved((room) => {
       const { kind, id } = roomName(room);

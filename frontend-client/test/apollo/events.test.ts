@@ -220,6 +220,22 @@ describe("state_invalidated", () => {
     expect(cache.extract()["Settlement:s-001"]).toEqual(stored);
   });
 
+  it("finds an entity by its id alone", async () => {
+    const { server, world, show } = await bound();
+    const page = await show(SETTLEMENT, { id: "s-001" });
+    await show(SETTLEMENT, { id: "s-002" });
+    world.defense.set("s-001", 40);
+    server.publish("state_invalidated", {
+      campaignId: CAMPAIGN,
+      scope: "entity",
+      entityIds: ["s-001"],
+      fields: ["defense"],
+    });
+    await frame();
+    expect(page.now()["settlement"]).toMatchObject({ defense: 40 });
+    expect(world.asked("Settlement")).toBe(3);
+  });
+
   it("covers the whole campaign when it says so, and nothing of another one", async () => {
     const { server, world, cache, show } = await bound();
     world.campaign("other");

@@ -150,6 +150,18 @@ describe("an event", () => {
     expect(asked).toHaveBeenCalledTimes(2);
   });
 
+  it("takes a deleted entity out of a record, whose entries are named by their ids", async () => {
+    const { show, publish } = await bound();
+    const all = await show(["by id", CAMPAIGN], {
+      a: settlement("a"),
+      b: settlement("b"),
+      chosen: settlement("b"),
+    });
+    publish("b", "delete", 2);
+    await frame();
+    expect(all.now()).toEqual({ a: settlement("a"), chosen: null });
+  });
+
   it("has a list read again whose entries show more than it carries, or that is filtered", async () => {
     const { show, publish, database, asked } = await bound();
     const list = await show(LIST, [settlement("a", { defense: 1 })]);

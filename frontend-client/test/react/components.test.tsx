@@ -100,6 +100,24 @@ describe("the notices", () => {
     expect(notices().textContent).toBe("");
   });
 
+  it("do not tell of a return that is over again", async () => {
+    const { server, fanfare } = setup();
+    render(<ConnectionNotices />, { wrapper: within(fanfare) });
+    await elapse();
+    server.refuseConnections = "unreachable";
+    await during(() => server.cut());
+    await elapse(2000);
+    server.refuseConnections = null;
+    fireEvent.click(screen.getByRole("button", { name: "Try now" }));
+    await elapse();
+    expect(notices().getAttribute("data-notice")).toBe("back");
+    server.refuseConnections = "unreachable";
+    await during(() => server.cut());
+    expect(notices().textContent).toBe("");
+    await elapse(2000);
+    expect(notices().getAttribute("data-notice")).toBe("lost");
+  });
+
   it("tell at once that there is no connection to be had", async () => {
     const { server, fanfare } = setup();
     server.refuseConnections = "token_invalid";

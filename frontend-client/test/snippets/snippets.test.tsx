@@ -2,7 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { render } from "@testing-library/react";
+import { QueryClientProvider, useQuery } from "@tanstack/react-query";
+import { act, render } from "@testing-library/react";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { fakeToken } from "../../src/testing/index.js";
 import { World } from "../apollo/world.js";
@@ -11,7 +12,7 @@ import { CAMPAIGN, fakeTime } from "../support.js";
 import { server } from "./client.js";
 import { MADE, makeSnippets } from "./make.js";
 
-const GUIDES = { react: 3, apollo: 5, "tanstack-query": 3, testing: 2 } as const;
+const GUIDES = { react: 3, apollo: 5, "tanstack-query": 4, testing: 2 } as const;
 const made = Object.keys(GUIDES).map((guide) => [guide, makeSnippets(guide)] as const);
 
 // The snippet of the guide on testing is itself a file of tests.
@@ -24,6 +25,8 @@ const pages = {
   rename: await load("apollo/rename.ts"),
   byHand: await load("react/page.tsx"),
   query: await load("tanstack-query/settlements.tsx"),
+  queryClients: await load("tanstack-query/clients.ts"),
+  change: await load("tanstack-query/rename.tsx"),
   clock: await load("react/clock.tsx"),
   tabs: await load("testing/tabs.ts"),
 };
@@ -40,6 +43,9 @@ async function answer(url: string, init?: RequestInit): Promise<Response> {
   if (url === "/graphql") {
     const { query, variables } = JSON.parse(String(init?.body)) as { query: string; variables: object };
     return Response.json(await world.answer(query, { ...variables }));
+  }
+  if (init?.method === "PATCH") {
+    return new Response(null, { status: 409 });
   }
   if (url.startsWith("/settlements/")) {
     const query = "query Listed($id: ID!) { settlements(campaignId: $id) { nodes { id name version } } }";
@@ -121,6 +127,38 @@ describe("the guides", { timeout: 60_000 }, () => {
     await elapse(50);
     expect(document.body.textContent).toBe("Pine, Alder");
     expect(world.asked("Listed")).toBe(asked);
+  });
+
+  it("have a change by TanStack Query that gives way to somebody else's", async () => {
+    const { queryClient } = pages.queryClients;
+    const { useRename } = pages.change;
+    const settlement = { id: "s-9", name: "Yew", version: 1 };
+    const queryFn = async () => ({ ...settlement });
+    const Page = () => {
+      const { data = settlement } = useQuery({ queryKey: ["settlement", "s-9"], queryFn }, queryClient);
+      const { mutate } = useRename(data);
+      return (
+        <button type="button" onClick={() => mutate("Mine")}>
+          {data.name}
+        </button>
+      );
+    };
+    render(
+      <QueryClientProvider client={queryClient}>
+        <Page />
+      </QueryClientProvider>,
+    );
+    await elapse(50);
+    Object.assign(settlement, { name: "Theirs", version: 2 });
+    const names = new Set<string>();
+    const unwatch = queryClient.getQueryCache().subscribe(() => {
+      names.add(queryClient.getQueryData(["settlement", "s-9"]).name);
+    });
+    act(() => document.querySelector("button")?.click());
+    await elapse(100);
+    unwatch();
+    expect([...names]).toEqual(["Mine", "Theirs"]);
+    expect(document.body.textContent).toBe("Theirs");
   });
 
   it("have clocks", async () => {

@@ -123,6 +123,20 @@ describe("the store", () => {
     expect(clock()).toBeUndefined();
   });
 
+  it("does not bring back a lost campaign by what was being read of it", async () => {
+    const read = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return reading(NOON, 7);
+    };
+    const { server, store, clock } = await clocks({ read });
+    store.getState().seen(reading(MORNING, 1));
+    server.invalidate(campaign, "unverified");
+    await settle();
+    server.remove(campaign);
+    await elapse(500);
+    expect(clock()).toBeUndefined();
+  });
+
   it("stands still once it is unbound", async () => {
     const { server, store, clock } = await clocks();
     store.getState().seen(reading(MORNING, 1));
@@ -170,6 +184,19 @@ describe("what is computed from a clock", () => {
     expect(renders).toBe(2);
     const { result } = renderHook(() => useWorldClock(store, CAMPAIGN));
     expect(result.current?.date.hour).toBe(12);
+  });
+
+  it("is as new as the clock where it is the clock itself, and not computed again by a version alone", async () => {
+    const { store } = await clocks();
+    store.getState().seen(reading(NOON, 1));
+    const compute = vi.fn((clock: WorldClock | null) => clock?.date.hour);
+    const hour = renderHook(() => useWorldClock(store, CAMPAIGN, compute));
+    const whole = renderHook(() => useWorldClock(store, CAMPAIGN));
+    await during(() => store.getState().seen(reading(NOON, 7)));
+    expect(whole.result.current).toBe(store.getState().clocks[CAMPAIGN]);
+    expect(whole.result.current?.version).toBe(7);
+    expect(hour.result.current).toBe(12);
+    expect(compute).toHaveBeenCalledTimes(1);
   });
 });
 
