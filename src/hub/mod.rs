@@ -37,7 +37,7 @@ pub use options::HubOptions;
 pub use outlet::{Broadcast, Outlet, RoomHead};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 pub use root::Joined;
-use root::{Join, Purpose, Request, RootTask, Wires};
+use root::{Allowance, Join, Purpose, Request, RootTask, Wires};
 use time::timeout;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -180,7 +180,8 @@ impl Hub {
     /// `unavailable` when the log cannot be read.
     pub async fn follow_instances(&self, outlet: &Arc<dyn Outlet>) -> Result<Joined, Problem> {
         let rooms = vec![SubscribeRoom { room: Room::Instances, position: None }];
-        let answers = self.enter_root(outlet, Purpose::Follow, Root::Instances, rooms).await;
+        let allowance = Allowance::new(0);
+        let answers = self.enter_root(outlet, Purpose::Follow, allowance, Root::Instances, rooms).await;
         answers.into_iter().next().unwrap_or_else(|| Err(Problem::internal()))
     }
 
@@ -233,9 +234,10 @@ impl Hub {
             indices.push(index);
             wishes.push(wish);
         }
+        let allowance = Allowance::new(self.shared.options.recovery_bytes);
         let joining = by_root.into_iter().map(|(root, (indices, wishes))| {
-            let purpose = purpose.clone();
-            async move { (indices, self.enter_root(outlet, purpose, root, wishes).await) }
+            let (purpose, allowance) = (purpose.clone(), allowance.clone());
+            async move { (indices, self.enter_root(outlet, purpose, allowance, root, wishes).await) }
         });
         let mut answers: Vec<Result<Joined, Problem>> =
             (0..count).map(|_| Err(Problem::internal())).collect();
@@ -251,12 +253,13 @@ impl Hub {
         &self,
         outlet: &Arc<dyn Outlet>,
         purpose: Purpose,
+        allowance: Allowance,
         root: Root,
         rooms: Vec<SubscribeRoom>,
     ) -> Vec<Result<Joined, Problem>> {
         let count = rooms.len();
         let (reply, mut answer) = oneshot::channel();
-        self.ask(&root, Request::Join(Join { outlet: outlet.clone(), purpose, rooms, reply }));
+        self.ask(&root, Request::Join(Join { outlet: outlet.clone(), purpose, rooms, allowance, reply }));
         let answers = match timeout(JOIN_LIMIT, &mut answer).await {
             Ok(answers) => answers.ok(),
             Err(_) => {

@@ -3,6 +3,7 @@
 mod absent_roots;
 mod late_answers;
 mod new_epochs;
+mod recovery_bounds;
 
 use std::{
     collections::HashSet,

@@ -1,36 +1,20 @@
 //! Joins: who may enter, where each room stands, and what was missed, all from one snapshot.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
+use std::{collections::HashSet, sync::Arc};
+
+use super::{
+    Join, Joined, Purpose, RootTask,
+    missed::{Allowance, Missed, RECOVERY_LIMIT},
 };
-
-use serde_json::value::RawValue;
-
-use super::{Join, Joined, Purpose, RootTask};
 use crate::{
     access::{Action, decide, role_in},
-    hub::{
-        outlet::Outlet,
-        time::{Instant, now, timeout},
-    },
-    protocol::{Offset, Position, Problem, Room, SubscribeRoom, Subscribed, UserId},
-    store::{LoggedEvent, Snapshot},
+    hub::{outlet::Outlet, time::now},
+    protocol::{Problem, Room, SubscribeRoom, Subscribed, UserId},
+    store::Snapshot,
 };
 
 /// How many joins are answered from one read at most.
 const JOINS_A_READ: usize = 1000;
-
-/// For so long a batch of joins reads what was missed, the reading of places before it included. Whoever would need
-/// more is told to read again: nothing is delivered meanwhile, and who waits for the next batch has to be answered, too.
-const RECOVERY_LIMIT: Duration = Duration::from_secs(2);
-
-/// What was read from the log for one batch of joins: many come back from the same position.
-struct Missed {
-    events: HashMap<(Room, Offset), Option<Vec<Arc<RawValue>>>>,
-    read_until: Instant,
-}
 
 impl RootTask {
     /// Answers the joins that wait, all from one snapshot of the database: who may, and where each
@@ -45,7 +29,7 @@ impl RootTask {
             return;
         }
         let joins: Vec<Join> = self.state.joins.drain(..count).collect();
-        let mut missed = Missed { events: HashMap::new(), read_until: now() + RECOVERY_LIMIT };
+        let read_until = now() + RECOVERY_LIMIT;
         let rooms: HashSet<&Room> =
             joins.iter().flat_map(|join| &join.rooms).map(|wish| &wish.room).collect();
         let rooms: Vec<Room> = rooms.into_iter().cloned().collect();
@@ -58,18 +42,21 @@ impl RootTask {
             }
             return;
         };
+        let mut missed = Missed::by(&joins, &snapshot, self.options.recovery_events, read_until);
         for join in joins {
             self.answer_join(join, &snapshot, &mut missed).await;
         }
     }
 
     async fn answer_join(&mut self, join: Join, snapshot: &Snapshot, missed: &mut Missed) {
-        let Join { outlet, purpose, rooms, reply } = join;
+        let Join { outlet, purpose, rooms, allowance, reply } = join;
+        if reply.is_closed() {
+            return;
+        }
         let mut answers = Vec::with_capacity(rooms.len());
         let mut entered = Vec::new();
-        let mut budget = self.options.recovery_bytes;
         for wish in &rooms {
-            let answer = self.answer(&outlet, &purpose, wish, snapshot, missed, &mut budget).await;
+            let answer = self.answer(&outlet, &purpose, wish, snapshot, missed, &allowance).await;
             if let Ok(joined) = &answer
                 && self.enter(&outlet, &purpose, &joined.subscribed)
             {
@@ -91,7 +78,7 @@ impl RootTask {
         wish: &SubscribeRoom,
         snapshot: &Snapshot,
         missed: &mut Missed,
-        budget: &mut usize,
+        allowance: &Allowance,
     ) -> Result<Joined, Problem> {
         let room = &wish.room;
         if !matches!(purpose, Purpose::Follow) {
@@ -103,16 +90,10 @@ impl RootTask {
         let offset = snapshot.head(room);
         let recovered = match &wish.position {
             Some(position) if position.epoch == snapshot.epoch => {
-                self.missed_since(room, position, offset, missed).await
+                self.missed_since(room, position.offset, snapshot, missed, allowance).await
             }
             Some(_) | None => None,
         };
-        let recovered = recovered.filter(|events| {
-            let bytes: usize = events.iter().map(|event| event.get().len()).sum();
-            let fits = bytes <= *budget;
-            *budget = budget.saturating_sub(if fits { bytes } else { 0 });
-            fits
-        });
         if wish.position.is_some() {
             let outcome = if recovered.is_some() { "recovered" } else { "refused" };
             metrics::counter!("ws_recoveries_total", "outcome" => outcome).increment(1);
@@ -155,61 +136,4 @@ impl RootTask {
     pub(super) fn may_view(&self, snapshot: &Snapshot, user: &UserId, room: &Room) -> Result<(), Problem> {
         decide(room, Action::View, role_in(&self.root, user, snapshot.role(user))).map(|_| ())
     }
-
-    /// Everything after the position, if it can be had without a hole: from memory, else from the log.
-    async fn missed_since(
-        &self,
-        room: &Room,
-        position: &Position,
-        head: Offset,
-        missed: &mut Missed,
-    ) -> Option<Vec<Arc<RawValue>>> {
-        let limit = self.options.recovery_events;
-        if position.offset == head {
-            return Some(Vec::new());
-        }
-        if position.offset > head || head.0 - position.offset.0 > limit as u64 {
-            return None;
-        }
-        if let Some(events) = self.state.family.history.since(room, position.offset, head, limit) {
-            return Some(events);
-        }
-        let key = (room.clone(), position.offset);
-        if let Some(known) = missed.events.get(&key) {
-            return known.clone();
-        }
-        let time_left = missed.read_until.saturating_duration_since(now());
-        if time_left.is_zero() {
-            return None;
-        }
-        metrics::counter!("hub_recovery_reads_total").increment(1);
-        let page = timeout(time_left, self.log.page_of_room(room, position.offset, limit as u32)).await;
-        // Another epoch would be another log, whose events only look like the missed ones.
-        let page = page.ok().and_then(Result::ok).flatten().filter(|page| page.epoch == position.epoch);
-        let events = page.and_then(|page| unbroken(room, position.offset, head, &page.events));
-        missed.events.insert(key, events.clone());
-        events
-    }
-}
-
-/// The events after `position` up to `head`, unless one of them is missing (I7).
-fn unbroken(
-    room: &Room,
-    position: Offset,
-    head: Offset,
-    events: &[Arc<LoggedEvent>],
-) -> Option<Vec<Arc<RawValue>>> {
-    let mut expected = position;
-    let mut found = Vec::new();
-    for event in events {
-        if expected == head {
-            break;
-        }
-        expected = expected.next();
-        if event.offsets.get(room) != Some(expected) {
-            return None;
-        }
-        found.push(event.json.clone());
-    }
-    (expected == head).then_some(found)
 }

@@ -6,6 +6,7 @@
 
 mod delivery;
 mod joins;
+mod missed;
 mod sharing;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+pub(super) use missed::Allowance;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -87,6 +89,8 @@ pub(super) struct Join {
     pub outlet: Arc<dyn Outlet>,
     pub purpose: Purpose,
     pub rooms: Vec<SubscribeRoom>,
+    /// What may come with the command, of all its joins together.
+    pub allowance: Allowance,
     /// Answers in the order of `rooms`.
     pub reply: oneshot::Sender<Vec<Result<Joined, Problem>>>,
 }

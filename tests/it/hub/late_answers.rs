@@ -21,27 +21,38 @@ fn outlet(recorder: &Arc<Recorder>) -> Arc<dyn Outlet> {
     recorder.clone()
 }
 
-/// What a connection that has given up asks for.
-#[derive(Clone, Copy)]
+/// What a connection that gives up asks for.
+#[derive(Clone, Copy, Debug)]
 enum Wish {
     Subscribe,
+    /// To subscribe from where something was missed.
+    Recover,
     Watch,
 }
 
-/// Has the connection ask while nobody can read who is a member, and give up before the answer.
+/// Has the connection ask while the database holds the answer back, and give up before it comes.
 async fn ask_and_give_up(fixture: &Fixture, connection: &Arc<Recorder>, wish: Wish) {
-    let mut members = fixture.lock("members").await;
+    let mut table = match wish {
+        Wish::Subscribe | Wish::Watch => fixture.lock("members").await,
+        Wish::Recover => fixture.lock("events").await,
+    };
     let (hub, room, outlet) = (fixture.hub.clone(), fixture.room(), outlet(connection));
+    let position = match wish {
+        Wish::Subscribe | Wish::Watch => None,
+        Wish::Recover => Some(Position { epoch: fixture.epoch(), offset: Offset(0) }),
+    };
     let asking = tokio::spawn(async move {
         match wish {
+            Wish::Subscribe | Wish::Recover => {
+                drop(hub.join(&outlet, vec![SubscribeRoom { room, position }]).await)
+            }
             Wish::Watch => drop(hub.watch(&outlet, room).await),
-            Wish::Subscribe => drop(hub.join(&outlet, vec![SubscribeRoom { room, position: None }]).await),
         }
     });
-    members.reader().await;
+    table.reader().await;
     asking.abort();
     assert!(asking.await.unwrap_err().is_cancelled());
-    members.release().await;
+    table.release().await;
 }
 
 /// Waits until the hub holds nothing of the connection.
@@ -60,7 +71,7 @@ async fn who_is_in_a_room_stays_when_a_later_answer_comes_too_late() {
     let Some(fixture) = on_postgres("who_is_in_a_room_stays").await else { return };
     let ada = Recorder::new("ada");
     fixture.join(&ada, None).await.unwrap();
-    for (wish, offset) in [(Wish::Watch, 2), (Wish::Subscribe, 3)] {
+    for (wish, offset) in [(Wish::Watch, 2), (Wish::Subscribe, 3), (Wish::Recover, 4)] {
         ask_and_give_up(&fixture, &ada, wish).await;
         fixture.commit(1).await;
         ada.until_event(offset).await;
@@ -78,11 +89,11 @@ async fn who_is_in_a_room_stays_when_a_later_answer_comes_too_late() {
 #[tokio::test]
 async fn who_gave_up_on_a_first_answer_is_nowhere() {
     let Some(fixture) = on_postgres("who_gave_up_on_a_first_answer").await else { return };
-    for wish in [Wish::Watch, Wish::Subscribe] {
+    for wish in [Wish::Watch, Wish::Subscribe, Wish::Recover] {
         let ben = Recorder::new("ben");
         ask_and_give_up(&fixture, &ben, wish).await;
         until_forgotten(&ben).await;
-        assert_eq!(ben.rooms(), []);
+        assert_eq!(ben.rooms(), [], "{wish:?}");
     }
 }
 

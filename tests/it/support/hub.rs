@@ -264,7 +264,13 @@ impl Fixture {
         let campaign = CampaignId::from_uuid(clock.uuid());
         let publisher = Publisher::new(carrier.publisher.clone());
         let fixture = Self { store, hub, publisher, campaign, _carrier: carrier, database };
-        let mut tx = fixture.store.begin().await.unwrap();
+        fixture.add_campaign(campaign).await;
+        fixture
+    }
+
+    /// One more campaign with the same members, and one event.
+    pub async fn add_campaign(&self, campaign: CampaignId) {
+        let mut tx = self.store.begin().await.unwrap();
         let row = CampaignRow {
             id: campaign,
             name: "Test".into(),
@@ -272,25 +278,16 @@ impl Fixture {
             world_time: Timestamp::from_millis(0).unwrap(),
             version: 1,
         };
-        tx.record(fixture.event(), &origin()).await.unwrap();
+        tx.record(event_of(campaign, None), &origin()).await.unwrap();
         campaigns::insert(&mut tx, &row).await.unwrap();
         for (user, role) in [("ada", Role::Owner), ("ben", Role::Viewer)] {
             members::put(&mut tx, campaign, &user.parse().unwrap(), role).await.unwrap();
         }
-        fixture.publisher.publish(tx.commit().await.unwrap());
-        fixture
+        self.publisher.publish(tx.commit().await.unwrap());
     }
 
     pub fn event(&self) -> Event {
-        Event::EntityUpdated(EntityUpdated {
-            entity_type: EntityKind::Campaign,
-            entity_id: self.campaign.to_string(),
-            campaign_id: self.campaign,
-            operation: Operation::Update,
-            version: 1,
-            changed_fields: vec![],
-            entity_data: None,
-        })
+        event_of(self.campaign, None)
     }
 
     pub async fn record(&self, event: Event) {
@@ -316,12 +313,12 @@ impl Fixture {
 
     /// Commits an event with so many bytes in it.
     pub async fn commit_large(&self, bytes: usize) {
+        self.commit_large_to(self.campaign, bytes).await;
+    }
+
+    pub async fn commit_large_to(&self, campaign: CampaignId, bytes: usize) {
         let data = serde_json::json!({ "text": "x".repeat(bytes) });
-        let mut event = self.event();
-        if let Event::EntityUpdated(update) = &mut event {
-            update.entity_data = data.as_object().cloned();
-        }
-        self.record(event).await;
+        self.record(event_of(campaign, data.as_object().cloned())).await;
     }
 
     /// Has a new settlement's room, with one event in it.
@@ -386,6 +383,18 @@ impl Fixture {
         let joined = answers.remove(0).map_err(|problem| problem.code)?;
         Ok((joined.subscribed.offset.0, joined.subscribed.recovered, joined.subscribed.events.len()))
     }
+}
+
+fn event_of(campaign: CampaignId, entity_data: Option<serde_json::Map<String, serde_json::Value>>) -> Event {
+    Event::EntityUpdated(EntityUpdated {
+        entity_type: EntityKind::Campaign,
+        entity_id: campaign.to_string(),
+        campaign_id: campaign,
+        operation: Operation::Update,
+        version: 1,
+        changed_fields: vec![],
+        entity_data,
+    })
 }
 
 pub fn origin() -> Metadata {
