@@ -1,5 +1,6 @@
 //! The hub over a real log, on every bus: joins from one snapshot, recovery, and a bus that does its worst.
 
+mod abandoned_watching;
 mod absent_roots;
 mod late_answers;
 mod new_epochs;

@@ -150,10 +150,12 @@ impl RedisLink {
         let channel = self.0.topic(topic);
         let (sink, notes) = mpsc::channel(NOTES_WAITING);
         let confirmed = self.0.channels.want(channel.clone(), Listener::Topic(sink.clone()));
+        // From here on it is let go of, also when nobody waits for the rest.
+        let notes = Notes { core: self.0.clone(), channel, sink, notes };
         if self.is_connected() {
             timeout(self.0.options.timeout, confirmed).await.ok();
         }
-        Notes { core: self.0.clone(), channel, sink, notes }
+        notes
     }
 
     /// How long one call may take.
