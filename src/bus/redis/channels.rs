@@ -117,6 +117,13 @@ impl Channels {
         }
     }
 
+    /// Subscriptions could not be ended: they are still left over, unless somebody wants them again by now.
+    pub fn remain(&self, channels: &[Channel]) {
+        let listeners = self.read();
+        let unwanted = channels.iter().filter(|channel| !listeners.contains_key(*channel));
+        lock(&self.leaving).extend(unwanted.cloned());
+    }
+
     /// Redis has ended a subscription by itself.
     pub fn unconfirm(&self, channel: &str) {
         if let Some(wanted) = self.write().get_mut(channel) {
@@ -200,6 +207,20 @@ mod tests {
         assert_eq!(names(&channels.work().unsubscribe), ["a"]);
         channels.confirm(&asked);
         assert_eq!(names(&channels.work().unsubscribe), ["a"]);
+    }
+
+    #[test]
+    fn what_could_not_be_ended_is_ended_later_unless_it_is_wanted_again() {
+        let channels = Channels::default();
+        for name in ["a", "b"] {
+            drop(channels.want(name.into(), probe(1)));
+            channels.let_go(name, is(1));
+        }
+        let ending = channels.work().unsubscribe;
+        drop(channels.want("b".into(), probe(2)));
+        channels.remain(&ending);
+        let work = channels.work();
+        assert_eq!((names(&work.unsubscribe), names(&work.subscribe)), (vec!["a"], vec!["b"]));
     }
 
     #[test]

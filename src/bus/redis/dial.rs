@@ -255,7 +255,7 @@ impl Connection {
         }
     }
 
-    /// Ends subscriptions.
+    /// Ends subscriptions, of which some may remain after an error.
     pub async fn unsubscribe(&mut self, channels: &[Channel]) -> RedisResult<()> {
         match self {
             Self::Node(node) => {
@@ -263,10 +263,15 @@ impl Connection {
                 node.unsubscribe(names).await
             }
             Self::Cluster(cluster) => {
+                let mut asking = FuturesUnordered::new();
                 for channel in channels {
-                    cluster.sunsubscribe(&**channel).await?;
+                    asking.push(unsubscribe_sharded(cluster.clone(), channel));
                 }
-                Ok(())
+                let mut ended = Ok(());
+                while let Some(answer) = asking.next().await {
+                    ended = ended.and(answer);
+                }
+                ended
             }
         }
     }
@@ -282,6 +287,10 @@ async fn publish_sharded(
 
 async fn subscribe_sharded(mut cluster: ClusterConnection, channel: &Channel) -> RedisResult<Channel> {
     cluster.ssubscribe(&**channel).await.map(|()| channel.clone())
+}
+
+async fn unsubscribe_sharded(mut cluster: ClusterConnection, channel: &Channel) -> RedisResult<()> {
+    cluster.sunsubscribe(&**channel).await
 }
 
 impl ConnectionLike for Connection {

@@ -167,10 +167,15 @@ async fn keep_subscribed(core: &Core, mut subscriptions: Connection, mut standin
 async fn settle(core: &Core, subscriptions: &mut Connection) -> Result<(), String> {
     let Work { subscribe, unsubscribe } = core.channels.work();
     for some in unsubscribe.chunks(SUBSCRIPTIONS) {
-        // What comes over a subscription that was not ended finds no listener.
-        if let Ok(Err(error)) = timeout(core.options.timeout, subscriptions.unsubscribe(some)).await {
-            tracing::debug!(%error, "Subscriptions were not ended.");
-        }
+        let ended = timeout(core.options.timeout, subscriptions.unsubscribe(some)).await;
+        let error = match ended {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => LinkError::Refused(error),
+            Err(_) => LinkError::Timeout,
+        };
+        // What comes over them finds no listener; they are ended with the next that are.
+        tracing::debug!(%error, "Subscriptions were not ended.");
+        core.channels.remain(some);
     }
     let mut standing = Ok(());
     for some in subscribe.chunks(SUBSCRIPTIONS) {

@@ -256,11 +256,10 @@ impl Core {
                 self.answers.take(number, body)
             }
             (Listener::Peers, Opened::Theirs(kind @ (seal::Kind::Alive | seal::Kind::Gone), body)) => {
+                let now = tokio::time::Instant::now();
                 match Uuid::from_slice(body) {
-                    Ok(peer) if kind == seal::Kind::Alive => {
-                        self.peers.heard(peer, tokio::time::Instant::now())
-                    }
-                    Ok(peer) => self.peers.left(peer),
+                    Ok(peer) if kind == seal::Kind::Alive => self.peers.heard(peer, now),
+                    Ok(peer) => self.peers.left(peer, now),
                     Err(_) => {}
                 }
             }

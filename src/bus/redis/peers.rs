@@ -18,38 +18,57 @@ const SILENCE: Duration = Duration::from_millis(700);
 /// Who is silent for so long and has not said goodbye has died and commits nothing.
 const DEATH: Duration = Duration::from_secs(600);
 
-/// When each of them was last heard.
 #[derive(Default)]
-pub(super) struct Peers(Mutex<HashMap<Uuid, Instant>>);
+pub(super) struct Peers(Mutex<HashMap<Uuid, Peer>>);
+
+/// Another instance, and when it was last heard.
+enum Peer {
+    There(Instant),
+    /// It has said goodbye. A sign of life that it gave before may still arrive after that.
+    Gone(Instant),
+}
 
 impl Peers {
     /// A sign of life.
     pub fn heard(&self, peer: Uuid, now: Instant) {
-        self.change(|peers| {
-            peers.insert(peer, now);
+        self.change(|peers| match peers.entry(peer).or_insert(Peer::There(now)) {
+            Peer::There(heard) => *heard = now,
+            Peer::Gone(_) => {}
         });
     }
 
     /// It ends in order, after its last event.
-    pub fn left(&self, peer: Uuid) {
+    pub fn left(&self, peer: Uuid, now: Instant) {
         self.change(|peers| {
-            peers.remove(&peer);
+            peers.insert(peer, Peer::Gone(now));
         });
     }
 
     /// When the first of them will have been silent for too long, or has been. `None` without others.
     pub fn silent_at(&self, now: Instant) -> Option<Instant> {
         self.change(|peers| {
-            peers.retain(|_, heard| now.duration_since(*heard) < DEATH);
-            peers.values().min().map(|heard| *heard + SILENCE)
+            peers.retain(|_, peer| match peer {
+                Peer::There(heard) | Peer::Gone(heard) => now.duration_since(*heard) < DEATH,
+            });
+            peers.values().filter_map(Peer::there).min().map(|heard| heard + SILENCE)
         })
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut HashMap<Uuid, Instant>) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut HashMap<Uuid, Peer>) -> T) -> T {
         let mut peers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = change(&mut peers);
-        metrics::gauge!("bus_peers").set(peers.len() as f64);
+        metrics::gauge!("bus_peers").set(peers.values().filter_map(Peer::there).count() as f64);
         changed
+    }
+}
+
+impl Peer {
+    /// When it was last heard, unless it has left.
+    fn there(&self) -> Option<Instant> {
+        match self {
+            Self::There(heard) => Some(*heard),
+            Self::Gone(_) => None,
+        }
     }
 }
 
@@ -70,8 +89,11 @@ mod tests {
         assert!(is_silent(later));
         peers.heard(one, later);
         assert!(is_silent(later), "the other one still is");
-        peers.left(other);
+        peers.left(other, later);
         assert!(!is_silent(later));
-        assert_eq!(peers.silent_at(later + DEATH), None);
+        peers.heard(other, later);
+        peers.heard(one, later + SILENCE);
+        assert!(!is_silent(later + SILENCE), "what was under way when it left is no sign of life");
+        assert_eq!(peers.silent_at(later + SILENCE + DEATH), None);
     }
 }
