@@ -7,7 +7,7 @@ import { newCache } from "../src/world/cache.js";
 import { dayFraction, later, momentOf, seasonOf, spanOf, timeLeft } from "../src/world/calendar.js";
 import * as documents from "../src/world/documents.js";
 import { differences, disputes, pick } from "../src/world/editing.js";
-import { ASPECT, frameOf, isNameAbove, placeIn, roadsBetween } from "../src/world/map.js";
+import { ASPECT, frameOf, isNameAbove, placeIn, roadsBetween, shortened } from "../src/world/map.js";
 import { isAtLeast, ROLES } from "../src/world/terms.js";
 
 describe("the documents", () => {
@@ -147,6 +147,12 @@ describe("the map", () => {
     expect(isNameAbove(low, [high, low])).toBe(false);
     expect(isNameAbove(high, [high, low, { x: 510, y: 260 }])).toBe(false);
     expect(isNameAbove(high, [high, { x: 700, y: 345 }])).toBe(false);
+  });
+
+  it("shortens a name that would cover others, by whole letters", () => {
+    expect(shortened("Hollowford upon the Mire")).toBe("Hollowford upon the Mire");
+    expect(shortened("Hollowford upon the Mires")).toBe("Hollowford upon the Mir…");
+    expect(shortened("🏰".repeat(100))).toBe(`${"🏰".repeat(23)}…`);
   });
 
   it("connects all places by the shortest roads", () => {

@@ -12,7 +12,7 @@ import { Problem } from "../parts/problem.js";
 import type { Route } from "../routing/routes.js";
 import { useViewer } from "../viewer.js";
 import { CAMPAIGN_PAGE } from "../world/documents.js";
-import { codeOf } from "../world/errors.js";
+import { isNowhere } from "../world/errors.js";
 import { usePageQuery } from "../world/use-page-query.js";
 import { CampaignPage } from "./campaign.js";
 import { CampaignContext } from "./campaign-context.js";
@@ -23,8 +23,32 @@ import { StructurePage } from "./structure.js";
 /** A page inside a campaign. */
 export type CampaignRoute = Extract<Route, { readonly campaignId: string }>;
 
-/** What all pages of a campaign have in common: its room, its data, and the column beside the content. */
+/** What all pages of a campaign have in common. Whoever is let in again after a removal comes back by itself. */
 export function CampaignFrame({ route }: { readonly route: CampaignRoute }) {
+  const [visit, setVisit] = useState(0);
+  // The name outlives the data, so that the page can say what it is that has gone.
+  const [name, setName] = useState<string>();
+  return (
+    <Visit
+      key={visit}
+      route={route}
+      name={name}
+      onNamed={setName}
+      onLetIn={() => setVisit((last) => last + 1)}
+    />
+  );
+}
+
+interface VisitProps {
+  readonly route: CampaignRoute;
+  /** What the campaign was called when it was seen last. */
+  readonly name: string | undefined;
+  readonly onNamed: (name: string) => void;
+  readonly onLetIn: () => void;
+}
+
+/** The campaign's room, its data, and the column beside the content. */
+function Visit({ route, name, onNamed, onLetIn }: VisitProps) {
   const { campaignId } = route;
   const room = `campaign:${campaignId}`;
   const apollo = useApolloClient();
@@ -38,8 +62,9 @@ export function CampaignFrame({ route }: { readonly route: CampaignRoute }) {
   useEffect(() => {
     if (campaign) {
       clocks.getState().seen(campaign);
+      onNamed(campaign.name);
     }
-  }, [clocks, campaign]);
+  }, [clocks, campaign, onNamed]);
   const refresh = useCallback(async () => {
     fanfare.retry();
     await apollo.refetchQueries({ include: "active" });
@@ -48,17 +73,13 @@ export function CampaignFrame({ route }: { readonly route: CampaignRoute }) {
     const names = new Map(campaign?.members.nodes.map(({ userId, name }) => [userId, name ?? userId]));
     return campaign ? { campaign, refresh, nameOf: (userId: string) => names.get(userId) ?? userId } : null;
   }, [campaign, refresh]);
-  // The name outlives the data, so that the page can say what it is that has gone.
-  const [name, setName] = useState<string>();
-  if (campaign && campaign.name !== name) {
-    setName(campaign.name);
-  }
+  const gone = { campaignId, name, onLetIn };
 
   if (removed) {
-    return <Gone name={name} code={removed} />;
+    return <Gone {...gone} code={removed} />;
   }
-  if (codeOf(error) === "NOT_FOUND" || refusal?.code === "not_found" || data?.campaign === null) {
-    return <Gone name={name} code="not_found" />;
+  if (isNowhere(error) || refusal?.code === "not_found" || data?.campaign === null) {
+    return <Gone {...gone} code="not_found" />;
   }
   if (!value) {
     return error ? (
@@ -100,8 +121,22 @@ function Content({ route }: { readonly route: CampaignRoute }) {
   }
 }
 
-/** The campaign is not the user's to see, or no longer. */
-function Gone({ name, code }: { readonly name: string | undefined; readonly code: RemovalCode }) {
+interface GoneProps {
+  readonly campaignId: string;
+  readonly name: string | undefined;
+  readonly code: RemovalCode;
+  readonly onLetIn: () => void;
+}
+
+/** The campaign is not the user's to see, or no longer. The user's own room tells when it is. */
+function Gone({ campaignId, name, code, onLetIn }: GoneProps) {
+  useRoom(`user:${useViewer().userId}`, {
+    onMembershipChanged: ({ payload }) => {
+      if (payload.campaignId === campaignId && payload.role !== null) {
+        onLetIn();
+      }
+    },
+  });
   const what = name ?? "this campaign";
   if (code === "deleted") {
     return (

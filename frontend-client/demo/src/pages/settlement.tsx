@@ -22,7 +22,7 @@ import {
   type StructureData,
   UPDATE_SETTLEMENT,
 } from "../world/documents.js";
-import { codeOf } from "../world/errors.js";
+import { isNowhere } from "../world/errors.js";
 import { newRequestId } from "../world/request-id.js";
 import { kindName, shown, terrainSentence } from "../world/terms.js";
 import { usePageQuery } from "../world/use-page-query.js";
@@ -37,7 +37,7 @@ export function SettlementPage({ settlementId }: { readonly settlementId: string
   // What is known from the campaign is shown while the rest is on its way.
   const known = campaign.settlements.nodes.find(({ id }) => id === settlementId);
   const settlement = data?.settlement === undefined ? known : data.settlement;
-  if (removed || settlement === null || codeOf(error) === "NOT_FOUND") {
+  if (removed || settlement === null || isNowhere(error)) {
     return (
       <Lost
         isPart

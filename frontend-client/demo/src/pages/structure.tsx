@@ -19,7 +19,7 @@ import {
   type StructureData,
   UPDATE_STRUCTURE,
 } from "../world/documents.js";
-import { codeOf, sentenceOf } from "../world/errors.js";
+import { isNowhere, sentenceOf } from "../world/errors.js";
 import { newRequestId } from "../world/request-id.js";
 import { KIND_MEANINGS, KINDS, kindName, shown } from "../world/terms.js";
 import { usePageQuery } from "../world/use-page-query.js";
@@ -39,7 +39,7 @@ export function StructurePage({ settlementId, structureId }: StructurePageProps)
   const { data, error, reread, retry } = usePageQuery(STRUCTURE_PAGE, { id: structureId });
   const structure = data?.structure;
   const settlement = campaign.settlements.nodes.find(({ id }) => id === settlementId);
-  if (removed || settlementRemoved || structure === null || codeOf(error) === "NOT_FOUND") {
+  if (removed || settlementRemoved || structure === null || isNowhere(error)) {
     return (
       <Lost
         isPart

@@ -2,7 +2,7 @@ import { memo, useId, useMemo } from "react";
 import { follow } from "../routing/router.js";
 import { settlementPath } from "../routing/routes.js";
 import type { SettlementData } from "../world/documents.js";
-import { frameOf, isNameAbove, type Point, placeIn, roadsBetween } from "../world/map.js";
+import { frameOf, isNameAbove, type Point, placeIn, roadsBetween, shortened } from "../world/map.js";
 import { shown } from "../world/terms.js";
 import { useChanges } from "./flash.js";
 import { TerrainSign } from "./terrain.js";
@@ -154,7 +154,7 @@ function Marker({ settlement, place, isNameAbove: isAbove }: MarkerProps) {
           <circle r={size + 9} className="marker-reach" />
           <circle r={size} className="marker-town" />
           <text className="marker-name" y={isAbove ? -size - 11 : size + 24}>
-            {name}
+            {shortened(name)}
           </text>
         </a>
         <text className="marker-level" y="1">

@@ -51,6 +51,7 @@ interface RowProps {
 function Row({ member, isHere, mayDecide }: RowProps) {
   const { campaignId, userId, role } = member;
   const name = member.name ?? userId;
+  const { campaign } = useCampaign();
   const isMe = useViewer().userId === userId;
   const [setMember] = useMutation(SET_MEMBER);
   const [removeMember] = useMutation(REMOVE_MEMBER);
@@ -59,8 +60,11 @@ function Row({ member, isHere, mayDecide }: RowProps) {
     const optimisticResponse = { setMember: { ...member, role: to } };
     await attempt(() => setMember({ variables, optimisticResponse }));
   };
-  const remove = () =>
-    attempt(() => removeMember({ variables: { campaignId, userId, requestId: newRequestId() } }));
+  const remove = async () => {
+    if (window.confirm(`Remove ${name} from ${campaign.name}?`)) {
+      await attempt(() => removeMember({ variables: { campaignId, userId, requestId: newRequestId() } }));
+    }
+  };
   return (
     <li data-testid={`member-${userId}`} data-present={isHere}>
       <span className="face small" aria-hidden="true" data-present={isHere}>

@@ -9,7 +9,13 @@ export function codeOf(error: unknown): string | null {
   return null;
 }
 
-/** The same for people. */
+/** Whether there is nothing under an id: nothing has it that the user may see, or it is none. */
+export function isNowhere(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "NOT_FOUND" || code === "BAD_REQUEST";
+}
+
+/** Why the server refused, for people. */
 export function sentenceOf(error: unknown): string {
   if (CombinedGraphQLErrors.is(error)) {
     return error.errors[0]?.message ?? "The server refused.";

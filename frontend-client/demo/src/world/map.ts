@@ -64,6 +64,20 @@ export function roadsBetween(points: readonly Point[]): [number, number][] {
 /** How far a name reaches to each side of its place, and how far below, in a drawing of 1000 × 625. */
 const NAME_REACH = { x: 130, y: 75 };
 
+/** So many letters have room to both sides of a place. */
+const NAME_LENGTH = 24;
+
+/** As much of a name as does not cover others. */
+export function shortened(name: string): string {
+  const letters = [...name];
+  return letters.length > NAME_LENGTH
+    ? `${letters
+        .slice(0, NAME_LENGTH - 1)
+        .join("")
+        .trimEnd()}…`
+    : name;
+}
+
 /** Whether a place's name stands better above it than below: when another place is where it would be. */
 export function isNameAbove(place: Point, places: readonly Point[]): boolean {
   const isTaken = (direction: 1 | -1) =>
