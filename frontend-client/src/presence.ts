@@ -11,8 +11,10 @@ const TEMPORARY: unknown[] = ["rate_limited", "unavailable", "timeout"];
 
 /** One room whose presence is followed. */
 interface Followed {
-  /** Until it is asked again, or until it is no longer followed. */
-  readonly timer: Timer;
+  /** Until it is no longer followed. */
+  readonly linger: Timer;
+  /** Until it is asked again. */
+  readonly retry: Timer;
   members: readonly string[];
 }
 
@@ -67,36 +69,42 @@ export class Presence {
   }
 
   end(): void {
-    for (const { timer } of this.#followed.values()) {
-      timer.clear();
+    for (const room of this.#followed.keys()) {
+      this.#forget(room);
     }
-    this.#followed.clear();
   }
 
   #listen(room: string, listener: () => void): () => void {
     const followed = this.#followed.get(room);
     const end = this.#listeners.add(room, listener);
     if (followed) {
-      followed.timer.clear();
+      followed.linger.clear();
     } else {
-      this.#followed.set(room, { timer: new Timer(), members: NOBODY });
+      this.#followed.set(room, { linger: new Timer(), retry: new Timer(), members: NOBODY });
       this.#ask(room);
     }
     return () => {
       end();
       if (!this.#listeners.has(room)) {
-        this.#followed.get(room)?.timer.set(LINGER_MS, () => {
-          this.#followed.delete(room);
+        this.#followed.get(room)?.linger.set(LINGER_MS, () => {
+          this.#forget(room);
           this.#request("presence_unsubscribe", { room }).catch(() => {});
         });
       }
     };
   }
 
+  #forget(room: string): void {
+    const followed = this.#followed.get(room);
+    followed?.linger.clear();
+    followed?.retry.clear();
+    this.#followed.delete(room);
+  }
+
   #ask(room: string): void {
     this.#request("presence_subscribe", { room }).catch((error: { code?: unknown }) => {
-      if (TEMPORARY.includes(error.code) && this.#listeners.has(room)) {
-        this.#followed.get(room)?.timer.set(ASK_AGAIN_MS, () => this.#ask(room));
+      if (TEMPORARY.includes(error.code)) {
+        this.#followed.get(room)?.retry.set(ASK_AGAIN_MS, () => this.#ask(room));
       }
     });
   }

@@ -103,6 +103,35 @@ describe("the connection", () => {
     expect(fanfare.connection.getSnapshot().status).toBe("connected");
   });
 
+  it("waits longer and longer for a server that greets and drops it", async () => {
+    const { server, fanfare } = setup();
+    let greetings = 0;
+    fanfare.connection.subscribe(() => {
+      const isUp = fanfare.connection.getSnapshot().status === "connected" && server.connectionCount > 0;
+      if (isUp && greetings < server.tokens.length) {
+        greetings = server.tokens.length;
+        setTimeout(() => server.cut(), 10);
+      }
+    });
+    fanfare.connect();
+    await pass(60_000);
+    expect(greetings).toBeGreaterThan(4);
+    expect(greetings).toBeLessThan(10);
+  });
+
+  it("follows no policy that would have it come back without a pause", async () => {
+    const { server, fanfare } = setup(
+      {},
+      { reconnect: { minMs: 0, maxMs: 0, jitter: true, maxAttempts: 10 } },
+    );
+    fanfare.connect();
+    await settle();
+    server.refuseConnections = "unreachable";
+    server.cut();
+    await pass(1000);
+    expect(server.tokens.length).toBeLessThan(5);
+  });
+
   // req: T12
   it.each(["online", "visible"] as const)("tries at once when the page is %s again", async (reason) => {
     const { server, fanfare, world } = setup();
@@ -187,6 +216,22 @@ describe("the connection", () => {
     expect([status, lastError?.code]).toEqual(["failed", "protocol_mismatch"]);
     expect(lastError?.message).toMatch(/speaks protocol 2, this client 1: load the page again/);
     expect(server.tokens).toHaveLength(1);
+  });
+
+  it("asks again who is in a room, however many listen and leave meanwhile", async () => {
+    const { server, fanfare } = setup();
+    server.presence(campaign, { joined: ["tomas"] });
+    server.refuse("presence_subscribe", { code: "rate_limited" });
+    fanfare.connect();
+    await settle();
+    const presence = fanfare.presence(campaign);
+    const end = presence.subscribe(() => {});
+    await settle();
+    presence.subscribe(() => {});
+    end();
+    server.refuse("presence_subscribe", null);
+    await pass(2100);
+    expect(presence.getSnapshot()).toEqual(["tomas"]);
   });
 
   it("leaves no timer and no listener when it is closed", async () => {

@@ -11,6 +11,8 @@ import { Session } from "./session.js";
 import { type ConnectionState, DISCONNECTED } from "./state.js";
 import type { Tokens } from "./tokens.js";
 
+/** A connection that ends sooner counts as an attempt that failed, when the one before it did so as well. */
+const STEADY_MS = 10_000;
 /** How often it is looked whether the preferred transport works again. */
 const RETURN_MS = 30_000;
 
@@ -46,6 +48,9 @@ export class Connection implements Line {
   /** Will take the session's place when it has been greeted: by a better transport, or another instance. */
   #successor: Session | null = null;
   #refusals = 0;
+  #openedAt = 0;
+  /** Connections in a row that soon ended. */
+  #brief = 0;
 
   constructor(parts: ConnectionParts, events: LineEvents) {
     this.#parts = parts;
@@ -121,6 +126,7 @@ export class Connection implements Line {
       this.#successor = null;
     }
     this.#refusals = 0;
+    this.#openedAt = performance.now();
     this.#parts.tokens.refused = undefined;
     this.#fallback.opened(session.transport);
     this.#policy = greeting.policy ?? this.#policy;
@@ -155,7 +161,9 @@ export class Connection implements Line {
     }
     const wasOpen = this.state.getSnapshot().status === "connected";
     this.#move.clear();
-    if (!wasOpen && ABOUT_TRANSPORT.includes(error.code)) {
+    if (wasOpen) {
+      this.#brief = performance.now() - this.#openedAt < STEADY_MS ? this.#brief + 1 : 0;
+    } else if (ABOUT_TRANSPORT.includes(error.code)) {
       this.#fallback.failed(session.transport);
     }
     this.#session = this.#successor;
@@ -184,7 +192,7 @@ export class Connection implements Line {
     const random = this.#parts.environment.random();
     const wait = spent
       ? slowBackoff(this.#policy, random)
-      : backoff(this.#policy, Math.max(attempt, 1), random);
+      : backoff(this.#policy, Math.max(attempt, this.#brief, 1), random);
     const waitMs = Math.max(error.retryAfterMs ?? 0, wait);
     this.#retry.set(waitMs, () => this.#attempt());
     return { status: spent ? "failed" : "reconnecting", nextRetryAt: Date.now() + waitMs };

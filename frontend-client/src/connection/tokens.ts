@@ -58,7 +58,7 @@ export class Tokens {
       throw unavailable("getToken returned no token: it must return a text.");
     }
     if (this.user !== null && claimsOf(token).sub !== this.user) {
-      const message = `getToken returned a token of another user than '${this.user}': make a new client for each user.`;
+      const message = "getToken returned another user's token: make a new client for each user.";
       throw new FanfareError("identity_changed", message);
     }
     return token;

@@ -121,14 +121,8 @@ export class Room {
   /** Hands out the event that is next. */
   hand(event: Envelope): void {
     this.log.advance();
-    if (this.uses.size === 0) {
-      this.#held.push(event);
-      return;
-    }
+    this.#held.push(event);
     this.#release();
-    for (const use of [...this.uses]) {
-      use.event(event);
-    }
   }
 
   /** Events are lost for good: those who use the room have to read its state again. */

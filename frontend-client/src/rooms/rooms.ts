@@ -2,8 +2,8 @@ import { FanfareError } from "../errors.js";
 import type { Envelope, StaleReason, UnsubscribeCode } from "../generated/protocol.js";
 import { Recent } from "../recent.js";
 import { asHeads, textIn } from "../wire/check.js";
-import { Joins, type JoinsContext } from "./joins.js";
-import { takeAnswers } from "./recovery.js";
+import { Joins } from "./joins.js";
+import { type RecoveryContext, takeAnswers } from "./recovery.js";
 import { Room, type RoomContext } from "./room.js";
 import type { SubscribeOptions, Subscription } from "./types.js";
 import { Use } from "./use.js";
@@ -33,23 +33,20 @@ export class Rooms {
 
   constructor(context: RoomsContext) {
     this.#context = context;
-    const joins: JoinsContext = {
-      request: context.request,
-      random: context.random,
+    const recovery: RecoveryContext = {
+      ...context,
+      deliver: (event, recovering) => this.deliver(event, recovering),
+      want: (room, delayMs) => this.#joins.want(room, delayMs),
+    };
+    this.#joins = new Joins({
+      ...context,
       answered: (answers) =>
         takeAnswers(
           answers.filter(({ room }) => this.#isCurrent(room)),
-          this.#recovery,
+          recovery,
         ),
-    };
-    this.#joins = new Joins(joins);
+    });
   }
-
-  readonly #recovery = {
-    deliver: (event: Envelope, recovering: ReadonlySet<Room>) => this.deliver(event, recovering),
-    want: (room: Room, delayMs: number) => this.#joins.want(room, delayMs),
-    badMessage: (what: string, room: string) => this.#context.badMessage(what, room),
-  };
 
   get(name: string): Room | undefined {
     return this.#rooms.get(name);
@@ -161,7 +158,7 @@ export class Rooms {
   /** The server has taken the connection out of a room. */
   unsubscribed(argument: unknown): void {
     const room = this.#named(argument);
-    if (room && room.phase !== "refused") {
+    if (room) {
       const code = (textIn(argument, "code") ?? "membership_revoked") as UnsubscribeCode;
       this.#joins.cancel(room);
       room.refuse(new FanfareError("not_found", "The server closed the room.", { room: room.name }), code);
@@ -171,7 +168,7 @@ export class Rooms {
   /** The server cannot prove a room's continuity. */
   invalidated(argument: unknown): void {
     const room = this.#named(argument);
-    if (room && room.phase !== "refused") {
+    if (room) {
       room.overdue = (textIn(argument, "reason") ?? "unverified") as StaleReason;
       room.log.forgetWaiting();
       this.#joins.want(room);
@@ -225,11 +222,13 @@ export class Rooms {
     return this.#rooms.get(room.name) === room;
   }
 
-  #named(argument: unknown): Room | undefined {
+  /** The room that a notice is about, unless it is not to be had anyway. */
+  #named(argument: unknown): Room | null {
     const name = textIn(argument, "room");
     if (name === null) {
       this.#context.badMessage("a notice");
     }
-    return name === null ? undefined : this.#rooms.get(name);
+    const room = this.#rooms.get(name ?? "");
+    return room && room.phase !== "refused" ? room : null;
   }
 }

@@ -13,11 +13,8 @@ export function pollingTransport(environment: Environment, intervalMs: number): 
     prepare: async () => {
       code ??= await import("./polling.js");
     },
-    open: (url, token, events) => {
-      if (!code) {
-        throw new Error("not prepared");
-      }
-      return code.openPolling(url, token, environment, intervalMs, events);
-    },
+    // Prepared before, as the interface says.
+    open: (url, token, events) =>
+      (code as NonNullable<typeof code>).openPolling(url, token, environment, intervalMs, events),
   };
 }

@@ -89,7 +89,7 @@ export function instantIn(value: unknown, name: string): number | null {
 
 /** A reconnect policy that can be followed, or null. */
 export function asPolicy(value: unknown): ReconnectPolicy | null {
-  const sound = ["minMs", "maxMs", "maxAttempts"].every((name) => numberIn(value, name) !== null);
+  const sound = ["minMs", "maxMs", "maxAttempts"].every((name) => numberIn(value, name));
   return sound ? (value as ReconnectPolicy) : null;
 }
 
