@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { createFanfareIn } from "../src/create.js";
-import type { Fanfare, FanfareOptions } from "../src/index.js";
+import { type Fanfare, type FanfareOptions, PROTOCOL_VERSION } from "../src/index.js";
 import { FakeBrowser, FakeServer, type FakeTab, fakeToken } from "../src/testing/index.js";
 import { Reader } from "./reader.js";
 import { campaign, fakeTime, pass, recorder, settle, settled, settlement, World } from "./support.js";
@@ -209,6 +209,69 @@ describe("tabs of one user", () => {
     end();
     await pass(2000);
     expect(server.received.filter(({ command }) => command === "presence_unsubscribe")).toHaveLength(1);
+  });
+
+  it("have another one lead when the leader gets no token any more", async () => {
+    const server = new FakeServer();
+    const browser = new FakeBrowser();
+    let isSignedOut = false;
+    const getToken = () => {
+      if (isSignedOut) {
+        throw new Error("This tab was signed out.");
+      }
+      return fakeToken({ sub: "mira" });
+    };
+    const tabs = [open(browser, server, { getToken }), open(browser, server)];
+    const records = tabs.map(({ fanfare }) => {
+      const { seen, handlers } = recorder();
+      fanfare.subscribe(campaign, handlers);
+      return seen;
+    });
+    await pass(100);
+    expect(sharing(tabs)).toEqual(["leader", "follower"]);
+    isSignedOut = true;
+    server.cut();
+    server.publish("settlement_updated", settled(1));
+    await pass(300_000);
+    expect(sharing(tabs)).toEqual(["follower", "leader"]);
+    expect(records).toEqual([[1], [1]]);
+    expect(server.connectionCount).toBe(1);
+  });
+
+  it("do not pass the lead round and round when none of them gets a token", async () => {
+    const server = new FakeServer();
+    const browser = new FakeBrowser();
+    const tabs = [open(browser, server), open(browser, server), open(browser, server)];
+    const leaders: number[] = [];
+    tabs.forEach(({ fanfare }, index) => {
+      fanfare.connection.subscribe(() => {
+        const { sharing: role } = fanfare.connection.getSnapshot();
+        if (role === "leader" && leaders.at(-1) !== index) {
+          leaders.push(index);
+        }
+      });
+      fanfare.subscribe(campaign);
+    });
+    await pass(100);
+    server.refuseConnections = "token_revoked";
+    server.cut();
+    await pass(3_600_000);
+    expect(leaders.length).toBeGreaterThan(3);
+    expect(leaders.length).toBeLessThan(25);
+    expect(server.tokens.length).toBeLessThan(200);
+    server.refuseConnections = null;
+    await pass(120_000);
+    expect(tabs.map(({ fanfare }) => fanfare.freshness(campaign).getSnapshot())).toEqual(
+      tabs.map(() => "live"),
+    );
+  });
+
+  it("share nothing with a tab that speaks another version of the protocol", async () => {
+    const browser = new FakeBrowser();
+    const names = vi.spyOn(browser, "post");
+    open(browser, new FakeServer()).fanfare.connect();
+    await pass(100);
+    expect(names.mock.calls[0]?.[1]).toContain(` ${PROTOCOL_VERSION} `);
   });
 
   it("come back from the browser's cache of pages where they were", async () => {

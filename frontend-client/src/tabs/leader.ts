@@ -53,6 +53,11 @@ export class Leader {
     });
   }
 
+  /** Whether other tabs use the connection. */
+  get hasFollowers(): boolean {
+    return this.#followers.size > 0;
+  }
+
   start(): void {
     this.introduce();
     this.connection.start();

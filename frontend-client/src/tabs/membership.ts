@@ -7,6 +7,9 @@ import { Follower } from "./follower.js";
 import { Leader } from "./leader.js";
 import type { TabMessage } from "./messages.js";
 
+/** After a tab has given up the lead it keeps the next one for so long, each time twice as long. */
+const YIELD_AGAIN_MS = 60_000;
+
 /** What sharing takes from the browser. */
 export interface TabBrowser {
   readonly locks: Locks;
@@ -36,6 +39,8 @@ export class Membership {
   /** Ends holding the locks. */
   #release: (() => void)[] = [];
   #role: Leader | Follower | null = null;
+  #yields = 0;
+  #keepsLeadUntil = 0;
 
   constructor(context: MembershipContext) {
     this.#context = context;
@@ -85,7 +90,7 @@ export class Membership {
     });
   }
 
-  #lead(): void {
+  #lead(release: () => void): void {
     this.#role?.stop();
     const { locks, events, connect, state } = this.#context;
     const leader = new Leader({
@@ -96,30 +101,54 @@ export class Membership {
       connect,
       own: events,
     });
-    const mirror = () => state({ ...leader.connection.state.getSnapshot(), sharing: "leader" });
+    const mirror = () => {
+      const now = leader.connection.state.getSnapshot();
+      state({ ...now, sharing: "leader" });
+      if (now.status === "connected") {
+        this.#yields = 0;
+        this.#keepsLeadUntil = 0;
+      } else if (now.status === "failed" && now.lastError?.code.startsWith("token_")) {
+        // Later, because the connection is still telling of its failure.
+        queueMicrotask(() => this.#role === leader && leader.hasFollowers && this.#yield(release));
+      }
+    };
     leader.connection.state.subscribe(mirror);
     this.#role = leader;
     leader.start();
   }
 
+  /** Leaves the lead to a tab that may still get a token: this one may have been signed out alone. */
+  #yield(release: () => void): void {
+    const now = performance.now();
+    if (now >= this.#keepsLeadUntil) {
+      this.#yields += 1;
+      this.#keepsLeadUntil = now + YIELD_AGAIN_MS * 2 ** this.#yields;
+      this.#follow();
+      release();
+      this.#run();
+    }
+  }
+
   /** Waits for the lead. */
   #run(): void {
-    this.#hold(this.#context.name, {}, () => this.#lead());
+    this.#hold(this.#context.name, {}, (release) => this.#lead(release));
   }
 
   /** Takes the lead from a tab that hangs. */
   #seize(): void {
-    this.#hold(this.#context.name, { steal: true }, () => this.#lead());
+    this.#hold(this.#context.name, { steal: true }, (release) => this.#lead(release));
   }
 
-  /** Holds a lock from when it is granted until the end; calls `lost` when it was stolen. */
-  #hold(lock: string, options: { steal?: boolean }, granted: () => void): void {
+  /** Holds a lock from when it is granted until it is released, at the latest at the end. */
+  #hold(lock: string, options: { steal?: boolean }, granted: (release: () => void) => void): void {
     const held = () => {
       if (this.#ended.signal.aborted) {
         return;
       }
-      granted();
-      return new Promise<void>((resolve) => this.#release.push(resolve));
+      return new Promise<void>((release) => {
+        this.#release.push(release);
+        granted(release);
+      });
     };
     // The two options exclude each other.
     const how = options.steal ? { steal: true } : { signal: this.#ended.signal };

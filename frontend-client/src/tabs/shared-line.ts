@@ -3,6 +3,7 @@ import { Connection, type ConnectionParts } from "../connection/connection.js";
 import type { Line, LineEvents } from "../connection/line.js";
 import { type ConnectionState, DISCONNECTED } from "../connection/state.js";
 import { connectionLost, FanfareError } from "../errors.js";
+import { PROTOCOL_VERSION } from "../generated/protocol.js";
 import { Cell } from "../store.js";
 import { Timer } from "../timer.js";
 import { claimsOf } from "../wire/jwt.js";
@@ -98,7 +99,8 @@ export class SharedLine implements Line {
       alone();
       return;
     }
-    const name = ["fanfare", this.#parts.url, this.#name, user].join(" ");
+    // Tabs that speak different protocols, loaded before and after a release, cannot use one connection.
+    const name = ["fanfare", PROTOCOL_VERSION, this.#parts.url, this.#name, user].join(" ");
     const context = { ...this.#browser, name, connect, events: this.#events, state, denied: alone };
     try {
       this.#member = new Membership(context);
