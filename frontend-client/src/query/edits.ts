@@ -161,13 +161,13 @@ export class Edits {
       room?.kind === "campaign" &&
       isKnownKind(object, this.#policies) &&
       !around.some((part) => names(part, room.id) || namesCampaign(part, this.#policies)) &&
-      !this.#isListOfCampaigns()
+      !this.#isListOfCampaigns(room.id)
     );
   }
 
-  #isListOfCampaigns(): boolean {
+  #isListOfCampaigns(id?: string): boolean {
     const policy = this.#policies.ofKind("campaign");
-    return policy !== undefined && this.#isListed(policy, {});
+    return policy !== undefined && this.#isListed(policy, id === undefined ? {} : { [lastKey(policy)]: id });
   }
 
   #isListed({ typeName }: Policy, entity: Values): boolean {

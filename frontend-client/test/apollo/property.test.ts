@@ -22,6 +22,10 @@ const NAMES = gql`
   query Names($campaignId: ID!) { settlements(campaignId: $campaignId) { nodes { id name version } } }
 `;
 
+const BARE = gql`
+  query Bare($id: ID!) { settlement(id: $id) { id level population version defense } }
+`;
+
 /** What can be on the screen: queries that select more and less of the same entities. */
 const PAGES = [
   [OVERVIEW, { id: CAMPAIGN }],
@@ -31,6 +35,7 @@ const PAGES = [
   [NAMES, { campaignId: CAMPAIGN }],
   [SETTLEMENT, { id: "s-001" }],
   [SETTLEMENT, { id: "s-003" }],
+  [BARE, { id: "s-002" }],
 ] as const;
 
 const settlementId = fc.integer({ min: 1, max: 8 }).map((number) => `s-00${number}`);

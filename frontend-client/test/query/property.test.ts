@@ -22,6 +22,13 @@ const PAGES: readonly [key: readonly string[], read: (all: readonly Settlement[]
   [["settlement", "s1"], (all) => all.find(({ id }) => id === "s1") ?? null],
   [["settlement", "s3"], (all) => all.find(({ id }) => id === "s3") ?? null],
   [
+    ["without campaign", "s2"],
+    (all) => {
+      const { campaignId: _, ...bare } = all.find(({ id }) => id === "s2") ?? {};
+      return "id" in bare ? bare : null;
+    },
+  ],
+  [
     ["page", CAMPAIGN],
     (all) => ({ nodes: all.slice(0, 2), pageInfo: { hasNextPage: all.length > 2 }, of: CAMPAIGN }),
   ],
