@@ -178,6 +178,19 @@ describe.runIf(isThere)("against the real server", () => {
     await expect(fanfare.subscribe("campaign:1").ready).rejects.toMatchObject({ code: "bad_request" });
   });
 
+  it("a room or a position that cannot be read is refused alone", async () => {
+    const fanfare = client("ben");
+    const malformed = fanfare.subscribe("campaign:undefined");
+    const displaced = fanfare.subscribe(`settlement:${settlementId}`, {
+      position: { epoch: "no epoch", offset: 0 },
+    });
+    const { room } = follow(fanfare);
+    await expect(malformed.ready).rejects.toMatchObject({ code: "bad_request" });
+    await expect(displaced.ready).rejects.toMatchObject({ code: "bad_request" });
+    await room.ready;
+    expect(room.freshness).toBe("live");
+  });
+
   it("who is removed is told, hears nothing more, and reads of it in the own room", async () => {
     const fanfare = client("cyd");
     const removed = vi.fn();
