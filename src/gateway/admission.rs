@@ -187,20 +187,24 @@ impl Door {
     /// Whether to talk, and, for a new connection, from when on.
     fn admit<B>(&self, request: &mut Request<B>) -> Result<Option<Instant>, Problem> {
         self.check_origin(request.headers())?;
-        let parameter = |name| request.uri().query().and_then(|query| query::value(query, name));
-        if let Some(session) = parameter("sid") {
-            if lock(&self.refused_sessions).contains(&session) {
+        let query = request.uri().query().unwrap_or_default();
+        if let Some(key) = ["sid", "transport"].into_iter().find(|key| !query::is_unambiguous(query, key)) {
+            // The transport and this door, or a proxy, would take it for two different requests.
+            return Err(Problem::bad_request(format!("The query has to say '{key}' once and unencoded.")));
+        }
+        let is_websocket = query::literal(query, "transport") == Some("websocket");
+        let peer = request.extensions().get::<Peer>();
+        if let Some(session) = query::literal(query, "sid") {
+            if lock(&self.refused_sessions).contains(session) {
                 return Err(Problem::bad_request("This session has ended."));
             }
-            if parameter("transport").as_deref() == Some("websocket")
-                && let Some(peer) = request.extensions().get::<Peer>()
-            {
-                lock(&self.upgraded_sessions).add(session, &peer.lane);
+            if is_websocket && let Some(peer) = peer {
+                lock(&self.upgraded_sessions).add(session.to_owned(), &peer.lane);
             }
             return Ok(None);
         }
         self.check_draining()?;
-        if let Some(peer) = request.extensions().get::<Peer>() {
+        if let Some(peer) = peer {
             let address = self.client_address(peer.address.ip(), request.headers());
             let place = self.take_place(address)?;
             request.extensions_mut().insert(place);

@@ -21,6 +21,7 @@ use super::{
     inbox::Inbox,
     limits::CommandLimit,
     listener::Peer,
+    query,
     way::{Packets, Way},
 };
 use crate::{
@@ -146,7 +147,7 @@ async fn identify(
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
     });
-    let ticket = parts.uri.query().and_then(|query| super::query::value(query, "token"));
+    let ticket = parts.uri.query().and_then(|query| query::value(query, "token"));
     let presented = match (payload.token, bearer, ticket) {
         (Some(token), _, _) | (None, Some(token), _) => Some((token, Use::Handshake)),
         (None, None, Some(ticket)) => Some((ticket, Use::Ticket)),
@@ -162,12 +163,13 @@ async fn identify(
 }
 
 /// A session that began as a WebSocket has its TCP connection to itself. One that began by polling
-/// does not, even when it was upgraded later: its first request came on another connection.
+/// does not, even when it was upgraded later: its first request came on another connection, which may carry other
+/// people's requests now. So what counts is what the transport read in the query, which upgraded the one and not the other.
 fn way_of(gateway: &Gateway, io: SocketIo, socket: &SocketRef) -> Way {
     let parts = socket.req_parts();
-    let began_as = parts.uri.query().and_then(|query| super::query::value(query, "transport"));
+    let began_as = parts.uri.query().and_then(|query| query::literal(query, "transport"));
     match parts.extensions.get::<Peer>() {
-        Some(peer) if began_as.as_deref() == Some("websocket") => {
+        Some(peer) if began_as == Some("websocket") => {
             peer.lane.engage();
             Way::Lane(peer.lane.clone())
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
 use crate::support::{
     app::TestApp,
@@ -132,6 +132,33 @@ async fn one_address_has_a_bounded_number_of_strangers() {
     let fourth = Socket::open(&app.url, &[]).await.unwrap();
     fourth.cut();
     app.until(async || Socket::open(&app.url, &[]).await.is_ok()).await;
+}
+
+// req: T25
+/// The transport reads the query to the letter: who reads it otherwise takes a new connection for an old one.
+#[tokio::test]
+async fn a_query_that_reads_in_two_ways_opens_nothing() {
+    let app = TestApp::with(&["--polling", "--max-unauthenticated-per-address", "1"]).await;
+    let _stranger = Socket::open(&app.url, &[]).await.unwrap();
+    for query in [
+        "transport=websocket&%73id=x",
+        "transport=websocket&sid",
+        "transport=websocket&sid=AAAAAAAAAAAAAAAA&%73id=BBBBBBBBBBBBBBBB",
+        "transport=websocket&sid=AAAAAAAAAAAAAAA%41",
+        "transport=websocket=polling&sid=AAAAAAAAAAAAAAAA",
+        "%74ransport=websocket&transport=polling",
+        "%74ransport=polling&transport=websocket",
+        "transport=polling&transport=websocket",
+    ] {
+        let url = format!("{}/socket.io/?EIO=4&{query}", app.url);
+        let plain = reqwest::get(&url).await.unwrap();
+        assert_eq!(plain.status(), 400, "{query}");
+        assert_eq!(plain.json::<Value>().await.unwrap()["code"], "bad_request", "{query}");
+        match Socket::open_request(url.replacen("http", "ws", 1).into_client_request().unwrap()).await {
+            Err(Refused::Http(400, problem)) => assert_eq!(problem["code"], "bad_request", "{query}"),
+            other => panic!("{query}: {:?}", other.map(|_| ())),
+        }
+    }
 }
 
 #[tokio::test]
