@@ -4,7 +4,7 @@
 //! does not after a refused CONNECT.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::HashMap,
     net::IpAddr,
     num::NonZeroUsize,
     sync::{
@@ -24,7 +24,15 @@ use lru::LruCache;
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
-use super::{Gateway, lane::Lane, listener::Peer, pace::Pace, pages, query};
+use super::{
+    Gateway,
+    lane::Lane,
+    listener::Peer,
+    pace::Pace,
+    pages,
+    places::{Place, Places},
+    query,
+};
 use crate::protocol::{Code, Problem};
 
 /// Where Socket.IO listens.
@@ -123,12 +131,10 @@ where
 pub(super) struct Door {
     pub origins: Origins,
     /// Proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpNet>,
-    /// Connections of one address that have not authenticated yet.
-    pub unauthenticated_per_address: u32,
+    trusted_proxies: Vec<IpNet>,
     pub draining: AtomicBool,
     pace: Pace,
-    waiting: Arc<Mutex<HashMap<IpAddr, u32>>>,
+    places: Arc<Places>,
     /// Polling sessions that were given up and whose clients do not know yet.
     refused_sessions: Mutex<LruCache<String, ()>>,
     upgraded_sessions: Mutex<UpgradedSessions>,
@@ -143,17 +149,6 @@ struct UpgradedSessions {
     sweep_at: usize,
 }
 
-/// One of the places for connections that have not authenticated yet, kept in the handshake's
-/// extensions until the connection is authenticated or gone.
-#[derive(Clone)]
-pub(super) struct Unauthenticated(Arc<Place>);
-
-struct Place {
-    address: IpAddr,
-    waiting: Arc<Mutex<HashMap<IpAddr, u32>>>,
-    taken: AtomicBool,
-}
-
 impl Door {
     pub(super) fn new(
         origins: Origins,
@@ -164,10 +159,9 @@ impl Door {
         Self {
             origins,
             trusted_proxies,
-            unauthenticated_per_address,
             draining: AtomicBool::new(false),
             pace,
-            waiting: Arc::default(),
+            places: Arc::new(Places::new(unauthenticated_per_address)),
             refused_sessions: Mutex::new(LruCache::new(REFUSED_SESSIONS)),
             upgraded_sessions: Mutex::default(),
         }
@@ -206,8 +200,12 @@ impl Door {
         self.check_draining()?;
         if let Some(peer) = peer {
             let address = self.client_address(peer.address.ip(), request.headers());
-            let place = self.take_place(address)?;
-            request.extensions_mut().insert(place);
+            let place = self.places.take(address)?;
+            if is_websocket {
+                // A polling session lives longer than the TCP connection that it began on.
+                peer.lane.keep(&place);
+            }
+            request.extensions_mut().insert::<Arc<Place>>(place);
         }
         self.pace.turn(Instant::now()).map(Some)
     }
@@ -247,20 +245,6 @@ impl Door {
         }
         nearest
     }
-
-    fn take_place(&self, address: IpAddr) -> Result<Unauthenticated, Problem> {
-        let mut waiting = lock(&self.waiting);
-        let count = waiting.entry(address).or_insert(0);
-        if *count >= self.unauthenticated_per_address {
-            metrics::counter!("ws_rate_limited_total", "limit" => "unauthenticated_per_address").increment(1);
-            let problem =
-                Problem::new(Code::RateLimited, "Too many connections of this address wait to authenticate.");
-            return Err(problem.retry_after(Duration::from_secs(1)));
-        }
-        *count += 1;
-        let place = Place { address, waiting: self.waiting.clone(), taken: AtomicBool::new(true) };
-        Ok(Unauthenticated(Arc::new(place)))
-    }
 }
 
 impl UpgradedSessions {
@@ -272,34 +256,6 @@ impl UpgradedSessions {
         let lanes = self.lanes.entry(session).or_default();
         lanes.retain(|lane| lane.strong_count() > 0);
         lanes.push(Arc::downgrade(lane));
-    }
-}
-
-impl Unauthenticated {
-    /// The connection has authenticated.
-    pub(super) fn release(&self) {
-        self.0.release();
-    }
-}
-
-impl Place {
-    fn release(&self) {
-        if !self.taken.swap(false, Ordering::Relaxed) {
-            return;
-        }
-        let mut waiting = lock(&self.waiting);
-        if let Entry::Occupied(mut entry) = waiting.entry(self.address) {
-            *entry.get_mut() -= 1;
-            if *entry.get() == 0 {
-                entry.remove();
-            }
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.release();
     }
 }
 
@@ -356,19 +312,5 @@ mod tests {
         assert_eq!(address("10.0.0.1", "203.0.113.9"), "203.0.113.9");
         assert_eq!(address("10.0.0.1", "1.1.1.1, 203.0.113.9, 10.0.0.2"), "203.0.113.9");
         assert_eq!(address("10.0.0.1", "not an address"), "10.0.0.1");
-    }
-
-    #[test]
-    fn an_address_has_its_places_back_when_connections_authenticate_or_end() {
-        let door = door();
-        let address = "192.0.2.1".parse().unwrap();
-        let first = door.take_place(address).unwrap();
-        let second = door.take_place(address).unwrap();
-        assert_eq!(door.take_place(address).map(|_| ()).unwrap_err().code, Code::RateLimited);
-        assert!(door.take_place("192.0.2.2".parse().unwrap()).is_ok());
-        first.release();
-        drop(first);
-        drop(second);
-        assert!(door.waiting.lock().unwrap().is_empty());
     }
 }

@@ -16,11 +16,12 @@ use socketioxide::{
 
 use super::{
     Gateway,
-    admission::Unauthenticated,
     connection::{Connection, Lifetime},
     inbox::Inbox,
+    lane::{CLOSE_GRACE, CloseReason},
     limits::CommandLimit,
     listener::Peer,
+    places::Place,
     query,
     way::{Packets, Way},
 };
@@ -45,9 +46,30 @@ impl DisconnectHandler<LocalAdapter, ()> for Ending {
         reason: DisconnectReason,
         forget: fn(Arc<Socket<LocalAdapter>>),
     ) {
+        if reason == DisconnectReason::ClientNSDisconnect {
+            wait_for_return(&self.gateway, &self.connection.way, &socket);
+        }
         self.gateway.ended(&self.connection, name_of(reason));
         forget(socket);
     }
+}
+
+/// The client has left the namespace but not the transport, over which it may enter it again. Until then it is a
+/// stranger, with a stranger's place and a stranger's time.
+fn wait_for_return(gateway: &Gateway, way: &Way, socket: &Socket<LocalAdapter>) {
+    let Some(place) = socket.req_parts().extensions.get::<Arc<Place>>() else { return };
+    let (way, patience, place) = (way.clone(), gateway.connect_timeout(), place.take());
+    tokio::spawn(async move {
+        if let Ok(freed) = place
+            && tokio::time::timeout(patience, freed.cancelled()).await.is_ok()
+        {
+            return;
+        }
+        way.finish(CloseReason::Left);
+        // Housekeeping, which sees to other closings, knows connections only.
+        tokio::time::sleep(CLOSE_GRACE).await;
+        way.kill(CloseReason::Left);
+    });
 }
 
 /// The CONNECT payload. Other keys are an application's own.
@@ -97,8 +119,8 @@ pub(super) async fn authenticate(
     socket.on_fallback(Inbox::new(gateway.clone(), connection.clone()));
     socket.on_disconnect(Ending { gateway: gateway.clone(), connection: connection.clone() });
     socket.extensions.insert(connection);
-    if let Some(waiting) = socket.req_parts().extensions.get::<Unauthenticated>() {
-        waiting.release();
+    if let Some(place) = socket.req_parts().extensions.get::<Arc<Place>>() {
+        place.free();
     }
     Ok(())
 }

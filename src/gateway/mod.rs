@@ -25,6 +25,7 @@ mod listener;
 mod mailbox;
 mod pace;
 mod pages;
+mod places;
 mod query;
 mod registry;
 mod revocation;
@@ -69,7 +70,7 @@ pub struct GatewayOptions {
     pub polling: bool,
     pub ping_interval: Duration,
     pub ping_timeout: Duration,
-    /// A client must have sent its CONNECT and been accepted by then.
+    /// A client must have sent its CONNECT and been accepted by then, also after it has left the namespace.
     pub connect_timeout: Duration,
     /// The largest message a client may send, in bytes.
     pub max_message: usize,
@@ -235,6 +236,10 @@ impl Gateway {
 
     fn write_stall(&self) -> Duration {
         self.shared.options.write_stall
+    }
+
+    fn connect_timeout(&self) -> Duration {
+        self.shared.options.connect_timeout
     }
 
     fn heads_interval(&self) -> Duration {

@@ -16,6 +16,7 @@ use super::{
 };
 
 /// How messages reach one client.
+#[derive(Clone)]
 pub(super) enum Way {
     Lane(Arc<Lane>),
     Packets(Packets),
@@ -31,11 +32,12 @@ pub(super) enum Reply {
 
 /// The way through the transport's buffer of packets. Polling sessions have many TCP connections, so
 /// there is no lane to speak through; a session whose buffer is full is given up.
+#[derive(Clone)]
 pub(super) struct Packets {
     io: SocketIo,
     sid: Sid,
     door: Arc<Door>,
-    state: Mutex<PacketState>,
+    state: Arc<Mutex<PacketState>>,
 }
 
 #[derive(Default)]
@@ -135,7 +137,7 @@ impl Way {
 
 impl Packets {
     pub(super) fn new(io: SocketIo, sid: Sid, door: Arc<Door>) -> Self {
-        Self { io, sid, door, state: Mutex::default() }
+        Self { io, sid, door, state: Arc::default() }
     }
 
     fn event(&self, name: &str, json: &Arc<RawValue>) -> bool {
@@ -186,9 +188,10 @@ impl Packets {
         for lane in self.door.upgraded(&session) {
             match reason {
                 CloseReason::QueueFull | CloseReason::WriteStalled => lane.kill(reason),
-                CloseReason::TokenExpired | CloseReason::Draining | CloseReason::Revoked => {
-                    lane.finish(reason)
-                }
+                CloseReason::TokenExpired
+                | CloseReason::Draining
+                | CloseReason::Revoked
+                | CloseReason::Left => lane.finish(reason),
             }
         }
     }

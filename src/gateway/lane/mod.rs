@@ -16,7 +16,7 @@ use std::{
     collections::VecDeque,
     io::{self, IoSlice},
     sync::{
-        Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     task::Waker,
@@ -27,12 +27,12 @@ use bytes::Bytes;
 use tokio::{net::TcpStream, time::Instant};
 
 pub(super) use self::stream::LaneStream;
-use super::frame;
+use super::{frame, places::Place};
 
 /// How many queued frames go into one system call.
 const FRAMES_A_WRITE: usize = 64;
 /// How long a client has to answer a close frame before its socket is shut down.
-const CLOSE_GRACE: Duration = Duration::from_secs(2);
+pub(super) const CLOSE_GRACE: Duration = Duration::from_secs(2);
 /// What the transport writes right before the lane may speak.
 const WELCOME: &[u8] = b"[\"welcome\",";
 
@@ -46,6 +46,8 @@ pub enum CloseReason {
     WriteStalled,
     Draining,
     Revoked,
+    /// The client left the namespace and did not come back in time.
+    Left,
 }
 
 impl CloseReason {
@@ -57,6 +59,7 @@ impl CloseReason {
             Self::WriteStalled => "write_stalled",
             Self::Draining => "draining",
             Self::Revoked => "revoked",
+            Self::Left => "left",
         }
     }
 }
@@ -70,6 +73,8 @@ pub struct Lane {
     state: Mutex<State>,
     dead: AtomicBool,
     reason: OnceLock<CloseReason>,
+    /// What becomes free with the socket.
+    place: Mutex<Weak<Place>>,
 }
 
 #[derive(Debug, Default)]
@@ -110,7 +115,13 @@ impl Lane {
             state: Mutex::default(),
             dead: AtomicBool::new(false),
             reason: OnceLock::new(),
+            place: Mutex::default(),
         }
+    }
+
+    /// Frees the place when the socket has gone, whoever still remembers the handshake then.
+    pub(super) fn keep(&self, place: &Arc<Place>) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(place);
     }
 
     /// From now on everything written goes through the queue. Called once the WebSocket stands.

@@ -3,7 +3,7 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, PoisonError, atomic::Ordering},
     task::{Context, Poll},
 };
 
@@ -145,5 +145,10 @@ impl Lane {
         socket2::SockRef::from(&self.tcp).shutdown(std::net::Shutdown::Both).ok();
         let mut state = self.lock();
         *state = State { close_sent_at: state.close_sent_at, ..State::default() };
+        drop(state);
+        let place = self.place.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        if let Some(place) = place {
+            place.free();
+        }
     }
 }

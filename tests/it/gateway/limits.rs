@@ -161,6 +161,56 @@ async fn a_query_that_reads_in_two_ways_opens_nothing() {
     }
 }
 
+/// Whoever leaves the namespace is a stranger again: counted as one, and closed unless it comes back in time.
+#[tokio::test]
+async fn a_client_that_left_comes_back_in_time_or_is_closed() {
+    let app = TestApp::with(&["--connect-timeout", "3s"]).await;
+    let (mut back, mut gone) = (app.connect("ada").await, app.connect("ben").await);
+    back.send_text("41").await;
+    app.until_connections(1).await;
+    back.authenticate(&json!({ "token": app.token("ada") })).await.unwrap();
+    gone.send_text("41").await;
+    gone.closed().await;
+    assert_eq!(
+        back.command("ping", Value::Null).await["success"],
+        true,
+        "it came back before the other left"
+    );
+}
+
+// req: T25
+#[tokio::test]
+async fn clients_that_left_count_among_the_strangers_of_their_address() {
+    let app = TestApp::with(&["--max-unauthenticated-per-address", "2", "--connect-timeout", "1m"]).await;
+    let mut sockets = [app.connect("ada").await, app.connect("ben").await, app.connect("cyd").await];
+    for (index, socket) in sockets.iter_mut().enumerate() {
+        socket.send_text("41").await;
+        app.until_connections(2 - index).await;
+    }
+    // The third has no place to wait in.
+    sockets[2].closed().await;
+    assert!(matches!(Socket::open(&app.url, &[]).await, Err(Refused::Http(429, _))));
+    // One that comes back makes room, and so does one that goes.
+    sockets[0].authenticate(&json!({ "token": app.token("ada") })).await.unwrap();
+    let stranger = Socket::open(&app.url, &[]).await.unwrap();
+    assert!(matches!(Socket::open(&app.url, &[]).await, Err(Refused::Http(429, _))));
+    let [_ada, ben, _cyd] = sockets;
+    ben.cut();
+    app.until(async || Socket::open(&app.url, &[]).await.is_ok()).await;
+    stranger.cut();
+}
+
+#[tokio::test]
+async fn strangers_that_were_refused_and_have_gone_take_no_place() {
+    let app = TestApp::with(&["--max-unauthenticated-per-address", "3", "--connect-timeout", "1m"]).await;
+    for _ in 0..3 {
+        let mut socket = Socket::open(&app.url, &[]).await.unwrap();
+        assert!(matches!(socket.authenticate(&json!({})).await, Err(Refused::Connect(_))));
+        socket.cut();
+    }
+    app.until(async || Socket::open(&app.url, &[]).await.is_ok()).await;
+}
+
 #[tokio::test]
 async fn a_client_that_sends_no_request_is_cut_off() {
     let app = TestApp::with(&["--header-timeout", "300ms"]).await;
