@@ -19,7 +19,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body_util::{Either, Full};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use lru::LruCache;
 use tokio::time::Instant;
 use tower::{Layer, Service};
@@ -158,7 +158,7 @@ impl Door {
     ) -> Self {
         Self {
             origins,
-            trusted_proxies,
+            trusted_proxies: trusted_proxies.into_iter().map(canonical).collect(),
             draining: AtomicBool::new(false),
             pace,
             places: Arc::new(Places::new(unauthenticated_per_address)),
@@ -229,6 +229,7 @@ impl Door {
     /// The client's own address: the peer's, or, behind trusted proxies, the last one in
     /// `X-Forwarded-For` that is not such a proxy. What stands before it was written by the client.
     fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let peer = peer.to_canonical();
         let trusted = |address: &IpAddr| self.trusted_proxies.iter().any(|net| net.contains(address));
         if !trusted(&peer) {
             return peer;
@@ -259,6 +260,13 @@ impl UpgradedSessions {
     }
 }
 
+/// The network of IPv4 addresses that one of IPv4-mapped IPv6 addresses stands for.
+fn canonical(network: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = network else { return network };
+    let plain = mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(96));
+    plain.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok()).map_or(network, IpNet::V4)
+}
+
 /// The answer to somebody who is not let in.
 fn refuse<R>(problem: &Problem) -> Response<Either<R, Full<Bytes>>> {
     metrics::counter!("ws_connect_total", "outcome" => problem.code.name()).increment(1);
@@ -286,7 +294,8 @@ mod tests {
     fn door() -> Door {
         let origins = Origins::Only(vec!["https://app.example.org".into()]);
         let pace = Pace::new(std::num::NonZeroU32::MIN, 0);
-        Door::new(origins, vec!["10.0.0.0/8".parse().unwrap()], 2, pace)
+        let proxies = ["10.0.0.0/8", "::ffff:172.16.0.0/108"].map(|network| network.parse().unwrap());
+        Door::new(origins, proxies.into(), 2, pace)
     }
 
     fn headers(name: &'static str, value: &str) -> HeaderMap {
@@ -312,5 +321,9 @@ mod tests {
         assert_eq!(address("10.0.0.1", "203.0.113.9"), "203.0.113.9");
         assert_eq!(address("10.0.0.1", "1.1.1.1, 203.0.113.9, 10.0.0.2"), "203.0.113.9");
         assert_eq!(address("10.0.0.1", "not an address"), "10.0.0.1");
+        // A listener on [::] sees IPv4 like this.
+        assert_eq!(address("::ffff:10.0.0.1", "203.0.113.9"), "203.0.113.9");
+        assert_eq!(address("::ffff:192.0.2.1", "203.0.113.9"), "192.0.2.1");
+        assert_eq!(address("172.16.0.1", "203.0.113.9"), "203.0.113.9", "written as the listener sees it");
     }
 }
