@@ -1,7 +1,7 @@
 //! What concerns browsers and what stands between them and the server.
 
-use http::Uri;
 use ipnet::IpNet;
+use reqwest::Url;
 
 use super::{mistake::Mistakes, server::Mode};
 
@@ -56,13 +56,18 @@ impl BrowserSettings {
                 "List the origins of your pages, as in https://app.example.net",
             );
         } else if let Some(wrong) = self.allowed_origins.iter().find(|origin| !is_origin(origin)) {
+            let remedy = as_sent_by_browsers(wrong).map_or_else(
+                || "Write for example https://app.example.net or http://localhost:5173".to_owned(),
+                |origin| format!("Write {origin}, as browsers do"),
+            );
             mistakes.add(
                 "FANFARE_ALLOWED_ORIGINS",
-                given.clone(),
+                given,
                 format!(
-                    "'{wrong}' is no origin: scheme, host and port only, without a path or a final slash"
+                    "'{wrong}' is no origin: scheme, host and port only, in small letters, without the scheme's own port, \
+                     a path or a final slash"
                 ),
-                "Write for example https://app.example.net or http://localhost:5173",
+                remedy,
             );
         }
         if self.graphiql == Some(true) && mode == Mode::Production {
@@ -77,12 +82,13 @@ impl BrowserSettings {
 }
 
 fn is_origin(text: &str) -> bool {
-    text == "*"
-        || text.parse::<Uri>().is_ok_and(|uri| {
-            let written =
-                uri.scheme_str().zip(uri.authority()).map(|(scheme, host)| format!("{scheme}://{host}"));
-            matches!(uri.scheme_str(), Some("http" | "https")) && written.as_deref() == Some(text)
-        })
+    text == "*" || as_sent_by_browsers(text).as_deref() == Some(text)
+}
+
+/// The origin of that page as it stands in a browser's `Origin`, with which it is compared letter by letter.
+fn as_sent_by_browsers(page: &str) -> Option<String> {
+    let url = Url::parse(page).ok()?;
+    matches!(url.scheme(), "http" | "https").then(|| url.origin().ascii_serialization())
 }
 
 fn parse_network(text: &str) -> Result<IpNet, String> {
@@ -102,6 +108,15 @@ mod tests {
         }
         for bad in ["", "app.example.net", "https://app.example.net/", "ftp://x", "https://a/b", "null"] {
             assert!(!is_origin(bad), "{bad}");
+        }
+        for (typed, sent) in [
+            ("https://App.example.org", "https://app.example.org"),
+            ("https://app.example.net:443", "https://app.example.net"),
+            ("http://[0::1]:3000", "http://[::1]:3000"),
+            ("https://bücher.example", "https://xn--bcher-kva.example"),
+        ] {
+            assert!(!is_origin(typed), "{typed}");
+            assert_eq!(as_sent_by_browsers(typed).as_deref(), Some(sent));
         }
     }
 }
