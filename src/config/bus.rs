@@ -60,10 +60,21 @@ impl RedisSettings {
                 "Write for example fanfare or fanfare-staging",
             );
         }
-        let Some(url) = self.redis_url.as_deref() else { return };
+        let Some(url) = self.redis_url.as_deref() else { return self.check_unused_ca(mistakes) };
         match url.parse::<RedisTarget>() {
             Err(error) => self.refuse(&error, mistakes),
             Ok(target) => self.check_target(&target, mode, database, mistakes),
+        }
+    }
+
+    fn check_unused_ca(&self, mistakes: &mut Mistakes) {
+        if let Some(path) = &self.redis_ca {
+            mistakes.add(
+                "FANFARE_REDIS_CA",
+                path.display().to_string(),
+                "There is no Redis whose certificate could be checked with it",
+                "Set FANFARE_REDIS_URL to a rediss:// address, or take it out",
+            );
         }
     }
 

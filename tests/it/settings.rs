@@ -109,6 +109,7 @@ fn settings_that_contradict_each_other_are_mistakes() {
         ("FANFARE_ALLOWED_ORIGINS", "https://a.example/,https://b.example", "'https://a.example/'"),
         ("FANFARE_ALLOWED_ORIGINS", "https://a.example:443", "Write https://a.example"),
         ("FANFARE_ALLOWED_ORIGINS", "https://A.example", "Write https://a.example"),
+        ("FANFARE_REDIS_CA", "/nowhere/ca.pem", "no Redis"),
         ("FANFARE_SUBSCRIBE_BURST", "3", "FANFARE_SUBSCRIBE_RATE = 20"),
         ("FANFARE_ADMIN_LISTEN", "127.0.0.1:3000", "metrics must not be public"),
         ("FANFARE_JWT_AUDIENCE", "ws", "tickets"),
