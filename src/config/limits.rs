@@ -21,12 +21,12 @@ pub struct LimitSettings {
           value_parser = number_between(1, 10_000), hide_short_help = true)]
     pub max_rooms_per_connection: u32,
 
-    /// Rooms that one connection may join or leave each second
+    /// Rooms that one connection may join each second on average, refused ones included; leaving is free
     #[arg(long, env = "FANFARE_SUBSCRIBE_RATE", value_name = "COUNT", default_value = "20",
           value_parser = number_between(1, 1_000_000), hide_short_help = true)]
     pub subscribe_rate: u32,
 
-    /// Rooms that one connection may join at once before the rate applies
+    /// Rooms that one connection may join before the rate applies. One command may exceed it; those after it wait for that
     #[arg(long, env = "FANFARE_SUBSCRIBE_BURST", value_name = "COUNT", default_value = "40",
           value_parser = number_between(1, 1_000_000), hide_short_help = true)]
     pub subscribe_burst: u32,

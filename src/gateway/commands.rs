@@ -29,12 +29,16 @@ async fn obey(gateway: &Gateway, connection: &Arc<Connection>, letter: Letter) {
         Ok(command) => command,
         Err(problem) => return connection.answer(letter.reply, &Ack::failed(problem, None)),
     };
-    let (limited, joins) = match &command {
-        Command::Subscribe(_) | Command::SubscribeMany(_) => (true, true),
-        Command::PresenceSubscribe(_) | Command::RefreshToken(_) => (true, false),
-        Command::Unsubscribe(_) | Command::PresenceUnsubscribe(_) | Command::Ping => (false, false),
+    // What it takes of the connection's allowance, and whether it enters rooms.
+    let (units, joins) = match &command {
+        Command::SubscribeMany(wishes) => (price(gateway, wishes), true),
+        Command::Subscribe(_) => (1, true),
+        Command::PresenceSubscribe(_) | Command::RefreshToken(_) => (1, false),
+        Command::Unsubscribe(_) | Command::PresenceUnsubscribe(_) | Command::Ping => (0, false),
     };
-    if limited && let Err(problem) = connection.limit.take() {
+    if units > 0
+        && let Err(problem) = connection.limit.take(units)
+    {
         return connection.answer(letter.reply, &Ack::failed(problem, None));
     }
     // From the moment a room is entered its events wait for the answer that says so.
@@ -55,6 +59,13 @@ async fn obey(gateway: &Gateway, connection: &Arc<Connection>, letter: Letter) {
         true => connection.answer_join(letter.reply, &ack),
         false => connection.answer(letter.reply, &ack),
     }
+}
+
+/// Every room counts, also one that will be refused: that is found out by reading the database. More than a connection may be
+/// in are refused unread.
+fn price(gateway: &Gateway, wishes: &[SubscribeRoom]) -> u32 {
+    let rooms = if wishes.len() > gateway.limits().rooms_per_connection { 1 } else { wishes.len() };
+    u32::try_from(rooms).unwrap_or(u32::MAX).max(1)
 }
 
 async fn subscribe_many(gateway: &Gateway, connection: &Arc<Connection>, wishes: Vec<SubscribeRoom>) -> Ack {

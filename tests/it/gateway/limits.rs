@@ -34,6 +34,22 @@ async fn subscribe_commands_have_a_pace_with_a_burst() {
     assert_eq!(socket.command("ping", Value::Null).await["success"], true);
 }
 
+/// One command for many rooms is not a way around the pace, and none that is permitted is impossible.
+#[tokio::test]
+async fn every_room_of_a_command_counts() {
+    let app = TestApp::with(&["--subscribe-rate", "1", "--subscribe-burst", "2"]).await;
+    let world = SmallWorld::new(&app).await;
+    let mut socket = app.connect("ben").await;
+    let strangers = (0..30).map(|number| format!("user:nobody{number}"));
+    let rooms: Vec<Value> =
+        strangers.chain([world.campaign_room()]).map(|room| json!({ "room": room })).collect();
+    let ack = socket.command("subscribe_many", json!({ "rooms": rooms })).await;
+    assert_eq!(ack["results"][30]["success"], true, "{ack}");
+    let ack = socket.command("subscribe", rooms[30].clone()).await;
+    assert_eq!(ack["code"], "rate_limited", "29 are owed: {ack}");
+    assert!((20_000..=30_001).contains(&ack["retryAfterMs"].as_u64().unwrap()), "{ack}");
+}
+
 // req: T25
 #[tokio::test]
 async fn a_user_has_a_bounded_number_of_connections() {
