@@ -121,7 +121,8 @@ pub fn load<C: CommandFactory + FromArgMatches>(
     let shown = command::<C>();
     // Variables come in as flags, so that `.env` and the process's environment take one path.
     let parser = shown.clone().mut_args(|arg| arg.env(Resettable::<clap::builder::OsStr>::Reset));
-    let mut args: Vec<OsString> = args.into_iter().collect();
+    let mut given: Vec<OsString> = args.into_iter().collect();
+    let mut args = given.clone();
     let mut mistakes = Mistakes::default();
     let unknown = add_variables(&mut args, &shown, environment, &mut mistakes);
 
@@ -131,11 +132,11 @@ pub fn load<C: CommandFactory + FromArgMatches>(
             Err(error) => error,
         };
         let Some(setting) = wrong_setting(&error, &shown) else {
-            // Asked again of the command that knows the variables, for the text that help prints.
-            return Err(shown.try_get_matches_from(&args).err().unwrap_or(error).into());
+            return Err(without_variables(error, shown, parser, &given).into());
         };
         let before = args.len();
         remove_flag(&mut args, setting);
+        remove_flag(&mut given, setting);
         if args.len() == before {
             return Err(error.into());
         }
@@ -177,6 +178,15 @@ fn add_variables(
 fn is_option_of_tool(command: &Command, name: &str) -> bool {
     let reads = |tool: &Command| tool.get_arguments().any(|arg| variable(arg).as_deref() == Some(name));
     command.get_subcommands().any(|tool| reads(tool) || is_option_of_tool(tool, name))
+}
+
+/// The error as the command line `given` alone causes it: its usage names no flag that nobody wrote.
+fn without_variables(error: clap::Error, shown: Command, parser: Command, given: &[OsString]) -> clap::Error {
+    let is_help =
+        matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
+    // Help says which variables there are, and what stands in them.
+    let asked = if is_help { shown } else { parser };
+    asked.try_get_matches_from(given).err().unwrap_or(error)
 }
 
 /// The setting whose value clap could not read, if that is what the error is about.

@@ -161,6 +161,17 @@ fn a_file_named_env_is_read_from_the_current_folder() {
     assert!(told.contains("FANFARE_LISTN") && told.contains("no such setting"), "{told}");
 }
 
+#[test]
+fn a_wrong_command_line_is_not_told_with_flags_that_nobody_wrote() {
+    let output = fanfare(&["token"], &[("FANFARE_JWT_SECRET", LONG_ENOUGH), ("FANFARE_LOG_FORMAT", "json")]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(
+        told.contains("--sub") && !told.contains("--jwt-secret") && !told.contains("--log-format"),
+        "{told}"
+    );
+}
+
 /// `.env.example`, the table in the README and `--help` come from the one definition.
 #[test]
 fn the_texts_about_the_settings_are_current() {
