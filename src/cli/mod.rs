@@ -187,6 +187,16 @@ async fn open(settings: &Settings) -> anyhow::Result<Store> {
     app::open_store(settings, Clock::system()).await.map_err(Into::into)
 }
 
+/// For a tool that has no use for an empty database: a wrong path must not make one.
+async fn open_existing(settings: &Settings) -> anyhow::Result<Store> {
+    let url = settings.database_url();
+    if let Some(file) = url.strip_prefix("sqlite:") {
+        let file = Path::new(file.strip_prefix("//").unwrap_or(file));
+        anyhow::ensure!(file.exists(), "there is no database at {}", file.display());
+    }
+    open(settings).await
+}
+
 async fn migrate(settings: &Settings) -> anyhow::Result<ExitCode> {
     open(settings).await?.migrate().await.context("cannot bring the tables up to date")?;
     println!("The tables are up to date.");
@@ -206,7 +216,7 @@ async fn seed(settings: &Settings) -> anyhow::Result<ExitCode> {
 }
 
 async fn revoke(settings: &Settings, args: RevokeArgs) -> anyhow::Result<ExitCode> {
-    let users = app::users(&open(settings).await?, Clock::system());
+    let users = app::users(&open_existing(settings).await?, Clock::system());
     let RevokeArgs { user: user_id, reason, not_before } = args;
     // Whoever can write to the database may do this, and needs no token for it.
     let operator = Identity::trusted("operator".parse()?, None).with_scopes(Scope::Admin.into());
@@ -224,7 +234,7 @@ async fn revoke(settings: &Settings, args: RevokeArgs) -> anyhow::Result<ExitCod
 }
 
 async fn doctor(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let findings = open(settings).await?.doctor().await.context("cannot check the database")?;
+    let findings = open_existing(settings).await?.doctor().await.context("cannot check the database")?;
     for finding in &findings {
         println!("{}: {}", finding.check, finding.detail);
     }
@@ -236,7 +246,7 @@ async fn doctor(settings: &Settings) -> anyhow::Result<ExitCode> {
 }
 
 async fn renew_epoch(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let epoch = open(settings).await?.renew_epoch().await.context("cannot renew the epoch")?;
+    let epoch = open_existing(settings).await?.renew_epoch().await.context("cannot renew the epoch")?;
     println!("The log's epoch is now {epoch}.");
     println!("Instances that are running find out within seconds and tell their clients to read again.");
     Ok(ExitCode::SUCCESS)

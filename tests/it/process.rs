@@ -125,6 +125,18 @@ async fn in_development_a_taken_admin_port_is_replaced() {
 }
 
 #[test]
+fn a_tool_that_looks_for_a_database_makes_none() {
+    let folder = tempfile::tempdir().unwrap();
+    for tool in [&["doctor"][..], &["epoch", "renew"], &["revoke", "ben"]] {
+        let output = fanfare(folder.path(), tool).args(["--data-dir", "typo"]).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains("there is no database at") && told.contains("typo"), "{told}");
+        assert!(!folder.path().join("typo").exists(), "{tool:?}");
+    }
+}
+
+#[test]
 fn a_database_that_cannot_be_opened_is_told_with_the_setting() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "not a folder").unwrap();
