@@ -133,10 +133,7 @@ async fn serve(
         }
         tokio::select! {
             () = keep_subscribed(core, subscriptions, standing) => "the subscriptions ended",
-            last = probe::run(core, session.commands, probes, *probed) => {
-                *probed = last;
-                "messages do not come through"
-            }
+            () = probe::run(core, session.commands, probes, probed) => "messages do not come through",
         }
     };
     tokio::select! {

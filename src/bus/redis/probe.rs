@@ -78,36 +78,36 @@ pub(super) fn want_channels(core: &Core) -> Vec<Channel> {
     names
 }
 
-/// Sends probes over the connection and says how the bus is, until too many stay away. Probes are numbered on
-/// from `first`; the number of the last one is returned.
-pub(super) async fn run(core: &Core, commands: Connection, channels: &[Channel], first: u64) -> u64 {
-    let (mut sent, mut answered, mut sent_at) = (first, first, Instant::now());
+/// Sends probes over the connection and says how the bus is, until too many stay away. `sent` is the number of the
+/// last one; the caller keeps it, so that however this ends no number comes twice: an old one is no answer.
+pub(super) async fn run(core: &Core, commands: Connection, channels: &[Channel], sent: &mut u64) {
+    let (mut answered, mut sent_at) = (*sent, Instant::now());
     let mut answers = core.answers.0.subscribe();
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut publishing = FuturesUnordered::new();
     loop {
         let is_sound = *core.health.borrow() == BusHealth::Sound;
-        let late_at = (is_sound && answered < sent).then_some(sent_at + DOUBT);
+        let late_at = (is_sound && answered < *sent).then_some(sent_at + DOUBT);
         let silent_at = core.peers.silent_at(Instant::now()).filter(|_| is_sound);
         let doubt_at = [late_at, silent_at].into_iter().flatten().min();
         tokio::select! {
             _ = answers.changed() => {
                 let last = answered.max(Answers::last(&answers.borrow_and_update()));
                 if std::mem::replace(&mut answered, last) < last {
-                    let took = sent_at.elapsed() + EVERY * u32::try_from(sent - answered).unwrap_or(0);
+                    let took = sent_at.elapsed() + EVERY * u32::try_from(*sent - answered).unwrap_or(0);
                     metrics::histogram!("bus_probe_seconds").record(took);
                     // What arrives late is better looked for in the log.
                     core.set_health(if took > DOUBT { BusHealth::Doubtful } else { health(core) });
                 }
             }
             _ = ticks.tick() => {
-                metrics::counter!("bus_probe_misses_total").increment(u64::from(answered < sent));
-                if sent - answered >= MISSES {
-                    return sent;
+                metrics::counter!("bus_probe_misses_total").increment(u64::from(answered < *sent));
+                if *sent - answered >= MISSES {
+                    return;
                 }
-                (sent, sent_at) = (sent + 1, Instant::now());
-                publishing.push(send(core, commands.clone(), channels, sent));
+                (*sent, sent_at) = (*sent + 1, Instant::now());
+                publishing.push(send(core, commands.clone(), channels, *sent));
             }
             Some(()) = publishing.next() => {}
             () = sleep_until(doubt_at.unwrap_or(sent_at)), if doubt_at.is_some() => {

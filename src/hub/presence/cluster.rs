@@ -33,6 +33,8 @@ const LIFE: Duration = Duration::from_secs(60);
 const REFRESH: Duration = Duration::from_secs(20);
 /// How long changes of all roots gather for one round trip.
 const GATHER: Duration = Duration::from_millis(50);
+/// What Redis refused is tried again after so long.
+const SECOND_TRY: Duration = Duration::from_millis(500);
 /// Changes that wait; more are dropped, and written with the next refresh.
 const WAITING: usize = 16_384;
 /// Commands in one round trip.
@@ -125,8 +127,9 @@ impl Cluster {
             tokio::select! {
                 () = self.changed.notified() => {
                     sleep(GATHER).await;
-                    if let Err(error) = self.write().await {
-                        tracing::debug!(%error, "Presence was not written; the next refresh does it.");
+                    if let Err(error) = self.write_changes().await {
+                        tracing::debug!(%error, "Presence was not written; it is tried again.");
+                        sleep(SECOND_TRY).await;
                     }
                 }
                 Ok(()) = health.changed() => {
@@ -139,11 +142,28 @@ impl Cluster {
         }
     }
 
-    async fn write(&self) -> Result<(), LinkError> {
+    /// Writes what has changed, and tells it. What could not be written goes first the next time, unless Redis is
+    /// known to be away: then all is written when it is back.
+    async fn write_changes(&self) -> Result<(), LinkError> {
         let changes = std::mem::take(&mut *self.lock_changes());
+        if let Err(error) = self.write(&changes).await {
+            if *self.link.health().borrow() != BusHealth::Degraded {
+                let mut waiting = self.lock_changes();
+                waiting.splice(0..0, changes);
+                waiting.truncate(WAITING);
+                self.changed.notify_one();
+            }
+            return Err(error);
+        }
+        // Told after it is written: whoever begins to watch in between reads it.
+        changes.into_iter().for_each(|change| self.tell(change));
+        Ok(())
+    }
+
+    async fn write(&self, changes: &[Change]) -> Result<(), LinkError> {
         let until = self.link.server_time().await? + LIFE.as_millis() as i64;
         let mut commands = Vec::new();
-        for change in &changes {
+        for change in changes {
             match change {
                 Change::News { room, joined, left, .. } => {
                     self.leave(room, left, &mut commands);
@@ -155,8 +175,6 @@ impl Cluster {
         for commands in commands.chunks(COMMANDS) {
             self.link.run_each::<i64>(commands).await?;
         }
-        // Told after it is written: whoever begins to watch in between reads it.
-        changes.into_iter().for_each(|change| self.tell(change));
         Ok(())
     }
 

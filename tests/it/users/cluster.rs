@@ -92,7 +92,10 @@ async fn presence_counts_a_user_once_however_many_instances_there_are() {
     ben.subscribe(&room).await;
     assert_eq!(ada.event("presence").await, json!({ "room": room, "joined": ["ben"] }));
     // Who begins to watch is told everybody at once, wherever they are.
-    assert_eq!(watch(&mut ben, &room).await, json!({ "room": room, "members": ["ada", "ben"] }));
+    // A first list does not wait for a slow Redis: who is missing in it is told as soon as it answers.
+    if watch(&mut ben, &room).await["members"] != json!(["ada", "ben"]) {
+        assert_eq!(ben.event("presence").await, json!({ "room": room, "joined": ["ada"] }));
+    }
 
     // A second tab on the other instance is no news, nor is the end of one of the two.
     let mut second = pair.there.connect("ben").await;
@@ -126,8 +129,10 @@ async fn presence_that_redis_refused_is_told_when_it_takes_it() {
     let world = SmallWorld::new(&pair.here).await;
     let room = world.campaign_room();
     let mut ada = watching(&pair.there, "ada", &room).await;
+    let key = format!("fanfare:presence:{room}");
+    pair.here.until(async || pair.redis.command::<u64>(&["ZCARD", &key]) == 1).await;
     let mut ben = pair.here.connect("ben").await;
-    // The lease is written: what is refused from now on is presence.
+    // Her presence and his lease are written: what is refused from now on is his presence.
     pair.here.until(async || pair.redis.command::<u64>(&["EXISTS", "ws:presence:ben"]) == 1).await;
     pair.redis.command::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
     ben.subscribe(&room).await;
@@ -150,7 +155,7 @@ async fn users_of_a_killed_instance_are_present_for_a_while_and_then_not() {
     let room = world.campaign_room();
     let key = format!("fanfare:presence:{room}");
     let (seconds, _) = pair.redis.command::<(i64, i64)>(&["TIME"]);
-    let until = (seconds + 2) * 1_000;
+    let until = (seconds + 6) * 1_000;
     let member = "01936b2e-0000-7000-8000-00000000dead ben";
     pair.redis.command::<u64>(&["ZADD", &key, &until.to_string(), member]);
     let mut ada = pair.here.connect("ada").await;
@@ -231,15 +236,14 @@ async fn a_user_has_a_bounded_number_of_connections_over_all_instances() {
 // req: T21 T25 N36
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_redis_every_instance_counts_alone() {
-    let Some(pair) = Pair::start("every_instance_counts_alone", &["--max-connections-per-user", "2"]).await
-    else {
-        return;
-    };
+    let options = ["--max-connections-per-user", "2", "--redis-timeout", "2s"];
+    let Some(pair) = Pair::start("every_instance_counts_alone", &options).await else { return };
     pair.redis.signal(Signal::SIGSTOP);
     let started = Instant::now();
     let _first = pair.here.connect("ben").await;
     let took = started.elapsed();
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    // Waiting for Redis itself would take the two seconds that a call may take.
+    assert!(took < Duration::from_secs(2), "{took:?}");
     pair.redis.signal(Signal::SIGCONT);
     pair.redis.kill();
     let _second = pair.here.connect("ben").await;
