@@ -15,5 +15,8 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "test/snippets/made/**"],
     typecheck: { enabled: false },
     restoreMocks: true,
+    // Waits have limits of their own; these only end what hangs.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

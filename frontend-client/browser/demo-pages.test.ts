@@ -155,8 +155,10 @@ describe.runIf(isThere && hasBrowser)("the demo's pages", () => {
     await visitor.at("settlements").waitFor();
     await tabTo(page, `tr a[href$="/settlements/${world.settlementId}"]`);
     await page.keyboard.press("Enter");
+    await visitor.at("edit").waitFor();
     await tabTo(page, "[data-testid=edit]");
     await page.keyboard.press("Enter");
+    await visitor.at("edit-population").waitFor();
     await tabTo(page, "[data-testid=edit-population]");
     await page.keyboard.press("Control+A");
     await page.keyboard.type("4321");

@@ -109,9 +109,9 @@ describe.runIf(isThere && hasBrowser)("an application for plain socket.io-client
   it("is back by itself when the server was killed: moved over, it is told what it missed and reads nothing", async () => {
     const page = await open(moved);
     const queries: string[] = [];
-    page.on("request", (request) => request.url().endsWith("/graphql") && queries.push(request.url()));
     instance.cut();
     await shows(page, "[role=status]", "offline");
+    page.on("request", (request) => request.url().endsWith("/graphql") && queries.push(request.url()));
     const missed = await world.grow();
     await instance.kill();
     await instance.start();

@@ -4,6 +4,9 @@ import { socketTransport } from "../src/transport/socket.js";
 import type { Greeting, Link } from "../src/transport/transport.js";
 import { type SocketScript, socketServer } from "./socket-server.js";
 
+/** Server and client share a process, whose pauses are no mistake of either. */
+const PATIENTLY = { timeout: 30_000 };
+
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) {
@@ -57,7 +60,7 @@ describe("the socket transport", () => {
     expect(server.paths[0]).toMatch(/^\/socket\.io\/\?EIO=4&transport=websocket/);
     expect(server.paths[0]).not.toContain("token");
     server.clients[0]?.say("heads", { epoch: "e", rooms: {} });
-    await vi.waitFor(() => expect(messages).toEqual([["heads", { epoch: "e", rooms: {} }]]));
+    await vi.waitFor(() => expect(messages).toEqual([["heads", { epoch: "e", rooms: {} }]]), PATIENTLY);
   });
 
   it("finds a server that is not at the root of its address", async () => {
@@ -72,7 +75,10 @@ describe("the socket transport", () => {
     });
     const { link, greeting, heard } = open(server.url);
     await greeting;
-    await expect(link.request("echo", { a: 1 }, 1000)).resolves.toEqual({ success: true, payload: { a: 1 } });
+    await expect(link.request("echo", { a: 1 }, 30_000)).resolves.toEqual({
+      success: true,
+      payload: { a: 1 },
+    });
     expect(heard).toHaveBeenCalled();
     await expect(link.request("silence", {}, 20)).rejects.toMatchObject({ code: "timeout" });
   });
@@ -115,7 +121,7 @@ describe("the socket transport", () => {
     const server = await serve({ pingIntervalMs: 10 });
     const { greeting, heard } = open(server.url);
     await greeting;
-    await vi.waitFor(() => expect(heard.mock.calls.length).toBeGreaterThan(2));
+    await vi.waitFor(() => expect(heard.mock.calls.length).toBeGreaterThan(2), PATIENTLY);
   });
 
   it("closes the socket when it is closed, and reports nothing more", async () => {
@@ -162,6 +168,6 @@ it("is back with what it missed after its socket was killed", async () => {
   const seen: string[] = [];
   await fanfare.subscribe(room, { onWorldTimeChanged: ({ id }) => seen.push(id) }).ready;
   server.clients[0]?.socket.terminate();
-  await vi.waitFor(() => expect(seen).toEqual(["e2"]));
+  await vi.waitFor(() => expect(seen).toEqual(["e2"]), PATIENTLY);
   expect(server.clients).toHaveLength(2);
 });

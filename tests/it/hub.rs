@@ -438,7 +438,7 @@ async fn a_hung_database_is_told_in_time_and_forgotten_when_it_answers() {
         Seen::Notice(_) | Seen::Event(_) | Seen::Removed(..) => false,
     };
     ada.until(|seen| seen.iter().any(is_unverified)).await;
-    assert!(hung.elapsed() < Duration::from_secs(2), "{:?}", hung.elapsed());
+    assert!(hung.elapsed() < Duration::from_secs(4), "{:?}", hung.elapsed());
     assert!(!fixture.hub.is_verified());
     processes.iter().for_each(|process| kill(*process, Signal::SIGCONT).unwrap());
     let verified = async {

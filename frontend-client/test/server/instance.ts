@@ -27,7 +27,11 @@ export class Instance {
 
   /** @param settings as in the README without the prefix: `{ POLLING: "true" }`. */
   constructor(settings: Readonly<Record<string, string>> = {}) {
-    const named = Object.entries(settings).map(([name, value]) => [`FANFARE_${name}`, value]);
+    // The most that the database's setting takes: no test here is about a slow disk.
+    const named = Object.entries({ DATABASE_TIMEOUT: "3s", ...settings }).map(([name, value]) => [
+      `FANFARE_${name}`,
+      value,
+    ]);
     this.#environment = { ...process.env, ...Object.fromEntries(named) };
   }
 

@@ -117,7 +117,7 @@ pub fn search(
         search.note(rate, highest.held(rate, &period));
     }
     let Some(mut rate) = search.best() else { return Ok(highest) };
-    for _ in 0..5 {
+    for _ in 0..20 {
         let period = attempt(rate, whole)?;
         if highest.held(rate, &period) {
             highest.held = Some((rate, period));

@@ -39,6 +39,7 @@ class Server:
             "ADMIN_LISTEN": "off",
             "DATA_DIR": self.dir,
             "SEED": "false",
+            "DATABASE_TIMEOUT": "3s",
             "LOG_FORMAT": "json",
             **self.settings,
         }

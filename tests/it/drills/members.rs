@@ -68,7 +68,7 @@ async fn removed_while_partitioned(drill: &mut Drill) {
 
 /// Two tabs with a token that ends soon: the one that refreshes it stays, the other one has to come back.
 async fn one_tab_refreshes_its_token(drill: &mut Drill) {
-    let short = drill.cluster.token_for("fay", Duration::from_secs(4));
+    let short = drill.cluster.token_for("fay", Duration::from_secs(8));
     let url = drill.cluster.url(0);
     let mut stays = Socket::connect(&url, &short).await.expect("let in");
     let mut ends = Socket::connect(&url, &short).await.expect("let in");

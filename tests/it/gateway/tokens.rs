@@ -17,7 +17,7 @@ async fn an_ending_token_is_announced_and_ends_the_transport() {
     socket.closed().await;
     let lived = started.elapsed();
     // Tokens count whole seconds, so the token may have had up to one less.
-    assert!(lived > Duration::from_millis(1_900) && lived < Duration::from_millis(4_500), "{lived:?}");
+    assert!(lived > Duration::from_millis(1_900) && lived < Duration::from_secs(8), "{lived:?}");
     app.until_connections(0).await;
 }
 
@@ -26,12 +26,12 @@ async fn an_ending_token_is_announced_and_ends_the_transport() {
 async fn a_refreshed_token_keeps_the_connection_and_its_rooms() {
     let app = TestApp::start().await;
     let world = SmallWorld::new(&app).await;
-    let mut socket = Socket::connect(&app.url, &app.token_for("ben", Duration::from_secs(3))).await.unwrap();
+    let mut socket = Socket::connect(&app.url, &app.token_for("ben", Duration::from_secs(6))).await.unwrap();
     socket.subscribe(&world.campaign_room()).await;
     socket.event("token_expiring").await;
     let refresh = socket.command("refresh_token", json!({ "token": app.token("ben") })).await;
     assert_eq!(refresh, json!({ "success": true }));
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    tokio::time::sleep(Duration::from_secs(7)).await;
     world.rename(&app, "Still here").await;
     socket.event("settlement_updated").await;
 }

@@ -102,7 +102,7 @@ async fn an_instance_with_another_secret_only_raises_doubts() {
     redis.publish(&channel, &forged);
     let waited = std::time::Instant::now();
     assert_eq!(ada.until_event(2).await, [2]);
-    assert!(waited.elapsed() < Duration::from_secs(2), "the doubt was looked into");
+    assert!(waited.elapsed() < Duration::from_secs(5), "the doubt was looked into");
     assert!(ada.seen().iter().all(|seen| matches!(seen, Seen::Event(_))));
 }
 

@@ -154,7 +154,7 @@ async fn a_transaction_that_fails_does_not_touch_those_it_shares_a_commit_with()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_queue_before_the_writer_has_an_end() {
-    let fixture = Fixture::sqlite().await;
+    let fixture = Fixture::sqlite_with(|options| options.transaction_timeout = Duration::from_secs(20)).await;
     let campaign = fixture.campaign().await;
     let holder = fixture.store.begin().await.unwrap();
     let mut waiting = JoinSet::new();

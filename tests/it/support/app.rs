@@ -273,6 +273,9 @@ fn settings(dir: &TempDir, args: &[String]) -> Settings {
         "1000",
         "--head-check-interval",
         "500ms",
+        // The most that the setting takes: few tests are about a slow disk.
+        "--database-timeout",
+        "3s",
     ];
     // The last one of a flag given twice would be an error, so a test's own flags replace ours.
     let mut all: Vec<OsString> = vec![own[0].into(), "--seed=false".into()];

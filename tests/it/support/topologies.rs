@@ -25,7 +25,7 @@ impl RedisCluster {
             "--cluster-enabled",
             "yes",
             "--cluster-node-timeout",
-            "1000",
+            "3000",
             "--cluster-require-full-coverage",
             "no",
         ];
@@ -63,7 +63,7 @@ impl Sentinels {
             (0..3).map(|_| Redis::with(test, &["--sentinel"])).collect::<Option<_>>()?;
         for sentinel in &sentinels {
             sentinel.command::<()>(&["SENTINEL", "MONITOR", "main", "127.0.0.1", &port, "2"]);
-            sentinel.command::<()>(&["SENTINEL", "SET", "main", "down-after-milliseconds", "500"]);
+            sentinel.command::<()>(&["SENTINEL", "SET", "main", "down-after-milliseconds", "2500"]);
             sentinel.command::<()>(&["SENTINEL", "SET", "main", "failover-timeout", "2000"]);
         }
         for sentinel in &sentinels {

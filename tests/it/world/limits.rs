@@ -69,7 +69,12 @@ async fn the_largest_deletion(t: &TestWorld) {
     let before = t.head(&campaign).await;
     let grant = t.grant("ada", &campaign, Action::Delete).await;
     let started = std::time::Instant::now();
-    t.world.delete_campaign(&grant, None, &request()).await.unwrap();
+    // One of five tries in time: the machine may have other work. A refused one changes nothing.
+    let mut tries = 0;
+    while let Err(problem) = t.world.delete_campaign(&grant, None, &request()).await {
+        tries += 1;
+        assert!(problem.code == Code::Unavailable && tries < 5, "{problem:?}");
+    }
     eprintln!("{} entities deleted in {:?}", settlements.len() + structures.len() + 1, started.elapsed());
     let log = t.log(&campaign, before).await;
     assert_eq!(log.len(), settlements.len() + structures.len() + 1);

@@ -88,6 +88,7 @@ export class Server {
             LOG_FORMAT: "json",
             MAX_UNAUTHENTICATED_PER_ADDRESS: 1000,
             HEAD_CHECK_INTERVAL: "500ms",
+            DATABASE_TIMEOUT: "3s",
             ...this.#settings,
         };
         const named = Object.entries(settings).map(([name, value]) => [`FANFARE_${name}`, String(value)]);

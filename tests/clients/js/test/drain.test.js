@@ -53,7 +53,7 @@ for (const [what, options] of kinds) {
 
 test("an instance that goes away admits nobody, and the client that tries finds the next one", async (t) => {
     // Slow enough that there is time to knock.
-    const server = await Server.start(t, { DRAIN_RATE: 25 });
+    const server = await Server.start(t, { DRAIN_RATE: 10 });
     const present = await connected(t, server.url, "ada");
     const draining = event(present, "draining");
     const ended = server.kill("SIGTERM");

@@ -7,12 +7,14 @@ import { Server } from "../support/server.js";
 import { token } from "../support/tokens.js";
 import { World } from "../support/world.js";
 
-const server = await Server.start({ after }, { CONNECT_TIMEOUT: "1s" });
+const server = await Server.start({ after });
+// Who does not send a handshake is soon closed by this one.
+const impatient = await Server.start({ after }, { CONNECT_TIMEOUT: "1s" });
 const world = await World.make(server);
 const connect = () => `40${JSON.stringify({ token: token("ben") })}`;
 
-async function open(t) {
-    const wire = new Wire(t, server);
+async function open(t, at = server) {
+    const wire = new Wire(t, at);
     wire.opened = await wire.handshake();
     return wire;
 }
@@ -64,7 +66,7 @@ describe("connect", () => {
     });
 
     test("who sends no handshake is closed", async (t) => {
-        await (await open(t)).end();
+        await (await open(t, impatient)).end();
     });
 
     test("a command before the handshake closes the connection", async (t) => {

@@ -40,7 +40,7 @@ for (const [what, options] of [
         const reason = await cut;
         const late = Date.now() - Date.parse(welcome.tokenExpiresAt);
         assert.match(reason, /^transport/, "a transport's end, after which the client comes back by itself");
-        assert.ok(late > -100 && late < 1500, `closed ${late} ms after the token's end`);
+        assert.ok(late > -100 && late < 5000, `closed ${late} ms after the token's end`);
         await reader.joined(2);
         assert.equal(purse.asked, 2);
         await world.rename(`After the token, ${what}`);
@@ -50,7 +50,7 @@ for (const [what, options] of [
 
 test("a session that was upgraded twice over has no socket that outlives its token", async (t) => {
     const { sid } = await pollingSession(server);
-    await poll(server, { sid }, { method: "POST", body: `40${JSON.stringify({ token: token("ben", 3) })}` });
+    await poll(server, { sid }, { method: "POST", body: `40${JSON.stringify({ token: token("ben", 6) })}` });
     const sockets = [];
     // One after the other: which of two at once the transport takes is chance.
     for (let number = 0; number < 2; number++) {
@@ -67,13 +67,13 @@ test("a session that was upgraded twice over has no socket that outlives its tok
 
 // req: T15
 test("a client that brings a new token in time is not closed", async (t) => {
-    const socket = client(t, server.url, { auth: { token: token("ben", 3) } });
+    const socket = client(t, server.url, { auth: { token: token("ben", 6) } });
     const { tokenExpiresAt } = await welcomed(socket);
     const cuts = [];
     socket.on("disconnect", (reason) => cuts.push(reason));
     await event(socket, "token_expiring");
     const next = event(socket, "token_expiring");
-    assert.equal((await command(socket, "refresh_token", { token: token("ben", 5) })).success, true);
+    assert.equal((await command(socket, "refresh_token", { token: token("ben", 9) })).success, true);
     // The new token is announced in its turn; meanwhile the old one's end has passed.
     const { expiresAt } = await next;
     assert.ok(Date.parse(expiresAt) > Date.parse(tokenExpiresAt));
@@ -83,7 +83,7 @@ test("a client that brings a new token in time is not closed", async (t) => {
 });
 
 test("a client without a fresh token is refused and stays away", async (t) => {
-    const socket = client(t, server.url, { auth: { token: token("ben", 2) } });
+    const socket = client(t, server.url, { auth: { token: token("ben", 4) } });
     await welcomed(socket);
     // Within the leeway for wrong clocks the old token would still be good; this user has been signed out.
     socket.auth = {};
