@@ -13,11 +13,11 @@ use crate::support::{
 // req: T07
 #[tokio::test]
 async fn subscribe_commands_have_a_pace_with_a_burst() {
-    let app = TestApp::with(&["--subscribe-rate", "1", "--subscribe-burst", "3"]).await;
+    let app = TestApp::with(&["--subscribe-rate", "1", "--subscribe-burst", "10"]).await;
     let world = SmallWorld::new(&app).await;
     let mut socket = app.connect("ben").await;
-    let mut refused = 0;
-    for _ in 0..5 {
+    let (mut refused, begun) = (0, std::time::Instant::now());
+    for _ in 0..20 {
         let ack = socket.command("subscribe", json!({ "room": world.campaign_room() })).await;
         if ack["success"] == false {
             assert_eq!(ack["code"], "rate_limited");
@@ -25,7 +25,9 @@ async fn subscribe_commands_have_a_pace_with_a_burst() {
             refused += 1;
         }
     }
-    assert_eq!(refused, 2);
+    // One more is let in for each second that it took.
+    let more = begun.elapsed().as_secs() + 1;
+    assert!((1..=10).contains(&refused) && refused + more >= 10, "{refused} in {:?}", begun.elapsed());
     // Leaving and asking the time are not what the limit is for.
     assert_eq!(
         socket.command("unsubscribe", json!({ "room": world.campaign_room() })).await["success"],
