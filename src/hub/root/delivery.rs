@@ -196,8 +196,10 @@ impl RootTask {
             if !self.advance(Some(head)).await {
                 return None;
             }
-            // A jump over trimmed history can lead past this snapshot; then it takes a newer one.
-            if self.state.place.as_ref().is_some_and(|place| place.sequencer.passed() == head) {
+            // A jump over trimmed history can lead past this snapshot, and one into another log to an offset that only
+            // looks like this snapshot's; then it takes a newer one.
+            let is_there = |place: &Place| place.epoch == snapshot.epoch && place.sequencer.passed() == head;
+            if self.state.place.as_ref().is_some_and(is_there) {
                 return Some(snapshot);
             }
         }

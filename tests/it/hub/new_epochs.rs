@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use fanfare::{
     hub::{HubOptions, Outlet},
-    protocol::{Notice, Room, StaleReason},
+    protocol::{Notice, Offset, Room, StaleReason, SubscribeRoom},
 };
 
 use crate::support::{
@@ -65,4 +65,30 @@ async fn a_new_epoch_is_told_although_the_first_looks_at_it_fail() {
     }
     members.release().await;
     until_told(&ada).await;
+}
+
+/// Between the reading of where a room stands and of what is missing up to there the database is restored, to the same
+/// offset: whoever joins then is told of the log that there is.
+// req: I6 I9
+#[tokio::test]
+async fn who_joins_during_a_restore_joins_the_new_log() {
+    let Some(server) = postgres::shared("who_joins_during_a_restore") else { return };
+    let fixture = Fixture::on_postgres(Carrier::memory(), HubOptions::default(), &server).await;
+    let (ada, ben) = (Recorder::new("ada"), Recorder::new("ben"));
+    fixture.join(&ada, None).await.unwrap();
+    fixture.commit_silently(1).await;
+    let mut events = fixture.lock("events").await;
+    let (hub, outlet) = (fixture.hub.clone(), ben.clone() as Arc<dyn Outlet>);
+    let wish = SubscribeRoom { room: fixture.room(), position: None };
+    let joining = tokio::spawn(async move { hub.join(&outlet, vec![wish]).await.remove(0) });
+    events.reader().await;
+    let restore = "UPDATE meta SET value = 'another-log' WHERE name = 'epoch';
+                   DELETE FROM event_rooms; DELETE FROM events; UPDATE rooms SET floor_offset = head_offset";
+    events.change(restore).await;
+    events.release().await;
+    let subscribed = joining.await.unwrap().unwrap().subscribed;
+    assert_eq!((subscribed.epoch.as_str(), subscribed.offset), ("another-log", Offset(2)));
+    until_told(&ada).await;
+    fixture.commit(1).await;
+    assert_eq!(ben.until_event(3).await, [3]);
 }

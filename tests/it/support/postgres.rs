@@ -279,6 +279,11 @@ impl TableLock {
         self.ended.push(pid);
     }
 
+    /// Changes what will be read next.
+    pub async fn change(&mut self, script: &'static str) {
+        sqlx::raw_sql(script).execute(&mut self.holder).await.unwrap();
+    }
+
     /// Lets everybody read again.
     pub async fn release(mut self) {
         sqlx::raw_sql("COMMIT").execute(&mut self.holder).await.unwrap();
