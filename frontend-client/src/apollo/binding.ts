@@ -77,6 +77,7 @@ class Binding implements ApolloBinding {
     this.#unguard = guardAgainstLateAnswers(apollo, {
       journal: this.#following.journal,
       policies,
+      unproven: this.#writer.unproven,
       again: (changes, answer) => this.#again(changes, answer),
     });
     this.sync = this.#following.sync;

@@ -13,6 +13,8 @@ const SENT: unique symbol = Symbol("fanfare: sent");
 export interface LateContext {
   readonly journal: Journal;
   readonly policies: Policies;
+  /** Entities whose version in the cache proves nothing, until an answer has them. */
+  readonly unproven: Set<string>;
   /** Makes the changes that the answer may not know again. */
   readonly again: (changes: readonly Change[] | null, answer: LateAnswer) => void;
 }
@@ -80,15 +82,20 @@ function noting(journal: Journal): ApolloLink {
 
 function writeCorrected<T>(
   cache: ApolloCache,
-  { journal, policies, again }: LateContext,
+  { journal, policies, unproven, again }: LateContext,
   sent: number,
   { query, variables, result }: Cache.WriteOptions,
   write: () => T,
 ): T {
   const selected = selectionsOf(cache, policies, { query, variables, result });
-  const newer = newerThan(cache, policies, selected);
+  const newer = newerThan(cache, policies, unproven, selected);
   const older = olderThan(newer, policies, selected);
   const written = write();
+  for (const [id, { value }] of selected) {
+    if (value["version"] !== undefined) {
+      unproven.delete(id);
+    }
+  }
   for (const [id, stored] of newer) {
     cache.modify({
       id,
@@ -109,11 +116,13 @@ function writeCorrected<T>(
 function newerThan(
   cache: ApolloCache,
   policies: Policies,
+  unproven: ReadonlySet<string>,
   selected: ReadonlyMap<string, Selected>,
 ): Map<string, Stored> {
   const newer = new Map<string, Stored>();
   for (const [id, { value }] of selected) {
-    const stored = typeof value["version"] === "number" ? peek(cache, id) : null;
+    const isComparable = typeof value["version"] === "number" && !unproven.has(id);
+    const stored = isComparable ? peek(cache, id) : null;
     if (stored && typeof stored["version"] === "number" && stored["version"] > (value["version"] as number)) {
       const versioned = Object.entries(stored).filter(([name]) => isVersioned(policies, value, name));
       newer.set(id, Object.fromEntries(versioned));

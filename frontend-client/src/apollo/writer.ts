@@ -23,6 +23,11 @@ type ReadField = (field: string, from?: unknown) => unknown;
 
 /** Makes the changes in the cache that follow from events. To be used inside a `cache.batch`. */
 export class Writer {
+  /**
+   * Entities whose version in the cache proves nothing any more: in a restored database they count from an earlier one.
+   * The next answer that has them is believed.
+   */
+  readonly unproven = new Set<string>();
   readonly #cache: ApolloCache;
   readonly #policies: Policies;
   readonly #deleted = new Set<string>();
@@ -47,6 +52,9 @@ export class Writer {
       case "forget":
         forget(this.#cache, this.#policies, change.room, doubts);
         break;
+      case "rewind":
+        this.#rewind();
+        break;
     }
   }
 
@@ -59,7 +67,11 @@ export class Writer {
     const stored = peek(this.#cache, id);
     const held = stored?.["version"];
     const isNewer =
-      version === null || typeof held !== "number" || version > held || late?.unversioned.has(id);
+      version === null ||
+      typeof held !== "number" ||
+      version > held ||
+      late?.unversioned.has(id) ||
+      this.unproven.has(id);
     if (stored && isNewer) {
       this.#update(id, stored, change, doubts);
     }
@@ -196,6 +208,7 @@ export class Writer {
       return;
     }
     this.#rememberDeleted(id);
+    this.unproven.delete(id);
     this.#eachList(policy, values, [], (list, owner, args, storeFieldName) => {
       this.#modify(owner, (value, { storeFieldName: name, readField }) => {
         if (name !== storeFieldName) {
@@ -254,6 +267,15 @@ export class Writer {
         );
       } else if (this.#policies.ofType(stored["__typename"])?.kind === "campaign") {
         doubts.add(id, named(stored, ["myRole"]));
+      }
+    }
+  }
+
+  #rewind(): void {
+    this.#deleted.clear();
+    for (const [id, stored] of contents(this.#cache)) {
+      if ("version" in stored) {
+        this.unproven.add(id);
       }
     }
   }

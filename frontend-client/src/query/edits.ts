@@ -206,6 +206,9 @@ export class Edits {
         return object;
       case "forget":
         return GONE;
+      case "rewind":
+        // What is read again takes the place of all that a query has, whatever its versions.
+        return object;
     }
   }
 

@@ -43,8 +43,16 @@ export interface Forget {
   readonly room: RoomName;
 }
 
+/**
+ * The log is another one, that of a restored database for example: versions so far say nothing, and what was deleted may
+ * be there. What is out of date is told by doubts.
+ */
+export interface Rewind {
+  readonly do: "rewind";
+}
+
 /** What an event means for a cache. */
-export type Change = Put | Remove | Doubt | Forget;
+export type Change = Put | Remove | Doubt | Forget | Rewind;
 
 /** A room's name in its parts. */
 export interface RoomName {

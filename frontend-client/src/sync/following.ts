@@ -33,6 +33,8 @@ export class Following {
   /** The rooms that are followed now. */
   readonly #uses = new Map<string, Subscription>();
   #waiting: Change[] = [];
+  /** The epoch of the log that was heard last. */
+  #epoch: string | null = null;
 
   constructor(fanfare: Fanfare, context: FollowingContext) {
     this.#fanfare = fanfare;
@@ -104,6 +106,7 @@ export class Following {
 
   /** The cache may hold what was read before the room was joined: it may lack what happened in between. */
   #joined(room: string, { position }: Subscription): void {
+    this.#isOf(position?.epoch);
     const heard = this.#heard.get(room);
     const isComplete = heard && heard.epoch === position?.epoch && heard.offset >= position.offset;
     if (!isComplete) {
@@ -114,6 +117,7 @@ export class Following {
 
   /** A room that is left may be in use elsewhere: as long as nothing is left out, its events are heard all the same. */
   #hear({ epoch, offsets }: Envelope): void {
+    this.#isOf(epoch);
     for (const [room, offset] of Object.entries(offsets)) {
       const heard = this.#heard.get(room);
       if (heard?.epoch === epoch && offset === heard.offset + 1) {
@@ -122,9 +126,19 @@ export class Following {
     }
   }
 
+  /** Notes the log that what comes now is of. */
+  #isOf(epoch: string | undefined): void {
+    const before = this.#epoch;
+    this.#epoch = epoch ?? before;
+    if (before !== null && before !== this.#epoch) {
+      this.#happened([{ do: "rewind" }]);
+    }
+  }
+
   #stale(room: string): Promise<unknown> | undefined {
     const use = this.#uses.get(room);
     if (use) {
+      this.#isOf(use.position?.epoch);
       this.#heard.set(room, use.position);
     }
     const reading = this.#readAgain(room);

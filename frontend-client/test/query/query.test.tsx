@@ -486,6 +486,27 @@ describe("data that does not say of which campaign it is", () => {
   });
 });
 
+// req: T17
+describe("after a restored database", () => {
+  it("what is in it is shown, although the versions are older, and its changes are followed", async () => {
+    const { server, show, publish, database } = await bound();
+    const one = await show(["settlement", "a"], settlement("a"));
+    for (const version of [2, 3, 4]) {
+      publish("a", "update", version, { name: "Lost" });
+    }
+    await frame();
+    expect(one.now()).toMatchObject({ name: "Lost", version: 4 });
+    database.set("settlement a", settlement("a"));
+    server.restore();
+    server.cut();
+    await pass(5000);
+    expect(one.now()).toMatchObject({ name: "a", version: 1 });
+    publish("a", "update", 2, { name: "Next" });
+    await frame();
+    expect(one.now()).toMatchObject({ name: "Next", version: 2 });
+  });
+});
+
 describe("useQuerySync", () => {
   it("joins the campaign, and reads once what waits for it", async () => {
     const { server, fanfare, client, database, read, asked, publish } = await bound({ joined: false });
