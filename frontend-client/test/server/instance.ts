@@ -159,6 +159,8 @@ export class Instance {
     }
     const server = connect(this.#port, "127.0.0.1");
     for (const socket of [client, server]) {
+      // As a browser and the server do: what is written leaves at once.
+      socket.setNoDelay();
       this.#sockets.add(socket);
       socket.on("error", () => {});
       socket.on("close", () => {
