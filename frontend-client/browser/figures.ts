@@ -91,6 +91,9 @@ async function flood(): Promise<number> {
   return SECONDS * RATE;
 }
 
+/** A connection that has lived for so long was no mistake, in milliseconds. */
+const STEADY_MS = 2200;
+
 it("1,000 events a second into a page with a cache: a batch a frame", async () => {
   const site = await Site.of("flood");
   const page = await browser.newPage();
@@ -161,6 +164,8 @@ it("from a killed socket to a room that is live again", async () => {
   const delays: number[] = [];
   for (let round = 0; round < 31; round += 1) {
     await isLive();
+    // A connection that ends sooner, again and again, is waited for longer: that is another figure.
+    await page.waitForTimeout(STEADY_MS);
     const killedAt = await page.evaluate((name) => {
       const { freshness } = window.watch.fanfare;
       const store = freshness(name);

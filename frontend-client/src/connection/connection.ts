@@ -12,7 +12,7 @@ import { type ConnectionState, DISCONNECTED } from "./state.js";
 import type { Tokens } from "./tokens.js";
 
 /** A connection that ends sooner counts as an attempt that failed, when the one before it did so as well. */
-const STEADY_MS = 10_000;
+const STEADY_MS = 2000;
 /** How often it is looked whether the preferred transport works again. */
 const RETURN_MS = 30_000;
 
