@@ -106,7 +106,7 @@ export class Following {
 
   /** The cache may hold what was read before the room was joined: it may lack what happened in between. */
   #joined(room: string, { position }: Subscription): void {
-    this.#isOf(position?.epoch);
+    this.#noteEpoch(position?.epoch);
     const heard = this.#heard.get(room);
     const isComplete = heard && heard.epoch === position?.epoch && heard.offset >= position.offset;
     if (!isComplete) {
@@ -117,7 +117,7 @@ export class Following {
 
   /** A room that is left may be in use elsewhere: as long as nothing is left out, its events are heard all the same. */
   #hear({ epoch, offsets }: Envelope): void {
-    this.#isOf(epoch);
+    this.#noteEpoch(epoch);
     for (const [room, offset] of Object.entries(offsets)) {
       const heard = this.#heard.get(room);
       if (heard?.epoch === epoch && offset === heard.offset + 1) {
@@ -126,8 +126,8 @@ export class Following {
     }
   }
 
-  /** Notes the log that what comes now is of. */
-  #isOf(epoch: string | undefined): void {
+  /** What comes now is of the log with this epoch. */
+  #noteEpoch(epoch: string | undefined): void {
     const before = this.#epoch;
     this.#epoch = epoch ?? before;
     if (before !== null && before !== this.#epoch) {
@@ -138,7 +138,7 @@ export class Following {
   #stale(room: string): Promise<unknown> | undefined {
     const use = this.#uses.get(room);
     if (use) {
-      this.#isOf(use.position?.epoch);
+      this.#noteEpoch(use.position?.epoch);
       this.#heard.set(room, use.position);
     }
     const reading = this.#readAgain(room);

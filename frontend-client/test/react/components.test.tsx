@@ -69,6 +69,17 @@ describe("the badge", () => {
   });
 });
 
+/** Shows the notices of a client whose server has gone, for so long that they tell of it. */
+async function noticedLoss() {
+  const { server, fanfare } = setup();
+  render(<ConnectionNotices />, { wrapper: within(fanfare) });
+  await elapse();
+  server.refuseConnections = "unreachable";
+  await during(() => server.cut());
+  await elapse(2000);
+  return server;
+}
+
 // req: T24, N26
 describe("the notices", () => {
   it("are silent at the start, and about a blink", async () => {
@@ -84,12 +95,7 @@ describe("the notices", () => {
   });
 
   it("tell of the loss, then of the return, then nothing", async () => {
-    const { server, fanfare } = setup();
-    render(<ConnectionNotices />, { wrapper: within(fanfare) });
-    await elapse();
-    server.refuseConnections = "unreachable";
-    await during(() => server.cut());
-    await elapse(2000);
+    const server = await noticedLoss();
     expect(notices().textContent).toContain("The connection was lost.");
     expect(notices().getAttribute("data-notice")).toBe("lost");
     server.refuseConnections = null;
@@ -101,12 +107,7 @@ describe("the notices", () => {
   });
 
   it("do not tell of a return that is over again", async () => {
-    const { server, fanfare } = setup();
-    render(<ConnectionNotices />, { wrapper: within(fanfare) });
-    await elapse();
-    server.refuseConnections = "unreachable";
-    await during(() => server.cut());
-    await elapse(2000);
+    const server = await noticedLoss();
     server.refuseConnections = null;
     fireEvent.click(screen.getByRole("button", { name: "Try now" }));
     await elapse();
